@@ -11,8 +11,17 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
     name: "tessera",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
+    ],
     targets: [
+        .target(
+            name: "Scheduling",
+            dependencies: [
+                "Canvas", .product(name: "BitCollections", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ], swiftSettings: settings),
+        .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Canvas"], swiftSettings: settings),
         .target(name: "Canvas", swiftSettings: settings),
-        .testTarget(name: "CanvasTests", dependencies: ["Canvas"], swiftSettings: settings),
     ]
 )
