@@ -95,7 +95,8 @@ def load_scenes(root: Path, manifest: dict):
             entries = read_manifest(Path(root) / source["name"] / "index.json")
             index = {entry["file"]: float(entry[rule["index"]]) for entry in entries}
         for path in scene_files(root, source):
-            metres = float(rule.get("metres") or index.get(path.name, math.nan))
+            named = {**index, **rule.get("by_name", {})}
+            metres = float(rule.get("metres") or named.get(path.name, math.nan))
             zoom = rule.get("mercator_zoom")
             if zoom is None and not metres > 0:
                 raise ValueError(f"{path}: no ground resolution; add it to index.json")
