@@ -38,12 +38,14 @@ struct PolygonCover {
         self.edges = edges
     }
 
+    /// - Throws: `CanvasError.region` where they are too many rows.
     /// - Complexity: O(rows + Σ rows met by each edge).
-    func cores() -> CoreSet {
+    func cores() throws -> CoreSet {
         let low = edges.map { min($0.y0, $0.y1) }.min() ?? 0
         let high = edges.map { max($0.y0, $0.y1) }.max() ?? 0
         let first = Int64(low.rounded(.down))
         let end = max(first + 1, Int64(high.rounded(.up)))
+        try Canvas.requireRows(first..<end)
         var spans = [[Range<Int64>]](repeating: [], count: Int(end - first))
         var crossings = [[Double]](repeating: [], count: spans.count)
         for edge in edges {
