@@ -23,5 +23,7 @@ let package = Package(
             ], swiftSettings: settings),
         .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Canvas"], swiftSettings: settings),
         .target(name: "Canvas", swiftSettings: settings),
+        .target(name: "Evaluation", swiftSettings: settings),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: settings),
     ]
 )

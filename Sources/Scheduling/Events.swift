@@ -10,9 +10,17 @@ public enum FailureKind: Hashable, Sendable {
     case returned
 }
 
+/// Which numeric profile a job's windows must come from.
+public enum ProfileRule: Hashable, Sendable {
+    case any
+    /// The profile of the worker that gets the job's first lease.
+    case first
+    case only(String)
+}
+
 /// What happened outside the scheduler.
 public enum Event: Sendable {
-    case submitted(JobID, plan: Plan, done: [CoreSet], priority: Int)
+    case submitted(JobID, plan: Plan, done: [CoreSet], priority: Int, profile: ProfileRule = .any)
     case paused(JobID)
     case resumed(JobID)
     case cancelled(JobID)
@@ -40,6 +48,8 @@ public enum Action: Hashable, Sendable {
     /// Break with a worker that fell silent; it may register again.
     case dismiss(WorkerID, reason: String)
     case windowFailed(JobID, Core, reason: String)
+    /// The job's windows come from this numeric profile alone from now on.
+    case pinned(JobID, profile: String)
     /// Every window is stored, failed, or lies behind a failed one.
     case finished(JobID)
 }

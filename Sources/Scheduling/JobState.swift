@@ -17,6 +17,7 @@ struct JobState {
     let id: JobID
     let plan: Plan
     let priority: Int
+    var profile: ProfileRule
     var phase = JobProgress.Phase.running
     private(set) var stored: [BitArray]
     private(set) var doneCounts: [Int]
@@ -29,10 +30,11 @@ struct JobState {
     private var walk: HilbertWalk
     private let frames: [HilbertFrame]
 
-    init(id: JobID, plan: Plan, done: [CoreSet], priority: Int) {
+    init(id: JobID, plan: Plan, done: [CoreSet], priority: Int, profile: ProfileRule) {
         self.id = id
         self.plan = plan
         self.priority = priority
+        self.profile = profile
         let frame = HilbertFrame(around: plan.sets[0])
         frames = plan.sets.indices.map { frame.finer(by: $0) }
         walk = HilbertWalk(plan.sets[1], within: frames[1])
@@ -55,6 +57,10 @@ struct JobState {
     var isExhausted: Bool {
         let settled = doneCounts.reduce(0, +) + failedCounts.reduce(0, +) == plan.windowCount
         return inFlight.isEmpty && (settled || ready.isEmpty && walkIsExhausted)
+    }
+
+    func admits(profile candidate: String) -> Bool {
+        if case .only(let profile) = profile { profile == candidate } else { true }
     }
 
     func isStored(_ core: Core) -> Bool {

@@ -9,6 +9,7 @@ import Canvas
 public struct Scheduler: Sendable {
     private struct Worker {
         var batch: Int
+        var profile: String
         var credit = 0
         var isDraining = false
         var lastHeard: Instant
@@ -53,16 +54,16 @@ public struct Scheduler: Sendable {
 
     private mutating func apply(_ event: Event, at now: Instant) -> [Action] {
         switch event {
-        case .submitted(let id, let plan, let done, let priority):
+        case .submitted(let id, let plan, let done, let priority, let profile):
             guard jobs[id] == nil else { return [] }
-            jobs[id] = JobState(id: id, plan: plan, done: done, priority: priority)
+            jobs[id] = JobState(id: id, plan: plan, done: done, priority: priority, profile: profile)
             let place = order.firstIndex { jobs[$0].map { $0.priority < priority } ?? false }
             order.insert(id, at: place ?? order.count)
         case .paused(let id): setPhase(.paused, of: id)
         case .resumed(let id): setPhase(.running, of: id)
         case .cancelled(let id): setPhase(.cancelled, of: id)
-        case .joined(let id, let batch, _):
-            workers[id] = Worker(batch: max(1, batch), lastHeard: now)
+        case .joined(let id, let batch, let profile):
+            workers[id] = Worker(batch: max(1, batch), profile: profile, lastHeard: now)
         case .credited(let id, let windows):
             workers[id]?.credit += max(0, windows)
             workers[id]?.lastHeard = now
@@ -182,10 +183,13 @@ public struct Scheduler: Sendable {
         while gave {
             gave = false
             for id in workers.keys.sorted() {
-                if let lease = lease(to: id, at: now) {
-                    actions.append(.assign(lease))
-                    gave = true
+                guard let lease = lease(to: id, at: now) else { continue }
+                if jobs[lease.job]?.profile == .first, let profile = workers[id]?.profile {
+                    jobs[lease.job]?.profile = .only(profile)
+                    actions.append(.pinned(lease.job, profile: profile))
                 }
+                actions.append(.assign(lease))
+                gave = true
             }
         }
         return actions
@@ -196,7 +200,8 @@ public struct Scheduler: Sendable {
             return nil
         }
         let eligible = Set(workers.filter { !$0.value.isDraining }.keys)
-        for job in order where jobs[job]?.hasReady == true {
+        for job in order {
+            guard jobs[job].map({ $0.hasReady && $0.admits(profile: worker.profile) }) == true else { continue }
             let cores =
                 jobs[job]?.take(min(worker.credit, worker.batch)) { _, blamed in
                     !blamed.contains(id) || eligible.isSubset(of: blamed)

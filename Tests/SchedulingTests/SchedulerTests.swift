@@ -164,4 +164,20 @@ import Testing
             return
         }
     }
+
+    @Test func exactJobsAdmitOneNumericProfile() throws {
+        let plan = try Self.plan()
+        var scheduler = Scheduler(epoch: 1)
+        _ = scheduler.handle(.submitted("a", plan: plan, done: [], priority: 0, profile: .first), at: .zero)
+        for (id, profile) in [(1, "p"), (2, "q"), (3, "p")] {
+            _ = scheduler.handle(.joined(WorkerID(UInt64(id)), batch: 1, profile: profile), at: .zero)
+        }
+        let first = scheduler.handle(.credited(WorkerID(1), windows: 1), at: .zero)
+        #expect(first.first == .pinned("a", profile: "p"))
+        #expect(scheduler.handle(.credited(WorkerID(2), windows: 1), at: .zero) == [])
+        guard case .assign = try #require(scheduler.handle(.credited(WorkerID(3), windows: 1), at: .zero).first) else {
+            Issue.record("a worker of the same profile got nothing")
+            return
+        }
+    }
 }

@@ -170,7 +170,7 @@ struct Simulation {
             inbox.append((now + .seconds(1), .join))
         case .windowFailed(_, let core, _): failedWindows.insert(core)
         case .finished: finished = true
-        case .discard: break
+        case .discard, .pinned: break
         }
     }
 

@@ -15,10 +15,11 @@ from torch.nn import functional as F
 def sinusoid(values: torch.Tensor, width: int) -> torch.Tensor:
     """Encode scalars (N,) as (N, width): cosines, then sines, frequencies 10000^(-i/(width/2))."""
     half = width // 2
+    dtype = torch.float64 if values.dtype == torch.float64 else torch.float32
     frequencies = torch.exp(
-        -math.log(10000.0) * torch.arange(half, dtype=torch.float32, device=values.device) / half
+        -math.log(10000.0) * torch.arange(half, dtype=dtype, device=values.device) / half
     )
-    angles = values.float()[:, None] * frequencies[None]
+    angles = values.to(dtype)[:, None] * frequencies[None]
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 

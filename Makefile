@@ -1,0 +1,61 @@
+# Tessera: `make demo` renders a picture, `make test` proves it. Both set themselves up on Debian 12 with Swift 6.
+
+SWIFT ?= swift
+PYTHON ?= python3
+DEMO ?= demo-out
+VENV := .venv
+BUILD := $(SWIFT) build -c release
+TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
+REFERENCE := $(CURDIR)/.build/reference
+
+.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny clean
+
+help:
+	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
+	@echo "make test    every test (sets up a Python environment for the reference checks)"
+	@echo "make build   the commands tessera and tessera-worker, in .build/release"
+	@echo "make deps    the Debian packages"
+	@echo "make lint    formatting, and whether the generated wire code is current"
+
+deps:
+	@scripts/deps.sh
+
+build: deps
+	$(BUILD) --product tessera
+	$(BUILD) --product tessera-worker
+
+demo: build
+	@scripts/demo.sh "$(DEMO)"
+
+$(VENV)/ready: training/requirements.txt scripts/venv.sh
+	@scripts/venv.sh $(VENV) $(PYTHON)
+	@touch $@
+
+# Fixtures computed by PyTorch and NumPy; the Swift tests compare with them.
+reference: deps $(VENV)/ready
+	@scripts/reference.sh $(VENV)/bin/python $(REFERENCE)
+
+test: deps lint test-python test-swift
+
+test-python: $(VENV)/ready
+	cd training && ../$(VENV)/bin/python -m pytest -q
+
+test-swift: deps reference
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS)
+
+lint: deps
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	proto/check.sh
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+proto:
+	proto/generate.sh
+
+train-tiny: $(VENV)/ready
+	cd training && ../$(VENV)/bin/python -m tessera_train.train --config configs/tiny.json $(ARGS)
+
+clean:
+	rm -rf .build $(VENV) $(DEMO)

@@ -1,0 +1,26 @@
+import Canvas
+import Scheduling
+import Wire
+
+/// What other threads ask of the socket thread.
+enum Command: Sendable {
+    case submit(PreparedJob, done: [CoreSet], profile: ProfileRule)
+    case pause(JobID)
+    case resume(JobID)
+    case cancel(JobID)
+    case drain(worker: UInt64, now: Bool, reason: String)
+    /// The conditions of a lease are read from the store.
+    case prepared(Lease, Result<[WindowRequest], StoreFailure>)
+    case stored(JobID, [Core])
+    case unstored(JobID, [Core], StoreFailure)
+    /// The overviews of a finished job are complete.
+    case finalized(JobID, StoreFailure?)
+    case shutdown
+}
+
+/// Why pixels could not be read or kept.
+struct StoreFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ error: any Error) { description = String(describing: error) }
+}

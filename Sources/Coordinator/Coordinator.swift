@@ -1,0 +1,231 @@
+public import Canvas
+public import Foundation
+import Logging
+public import Pyramid
+public import Scheduling
+import Synchronization
+import Wire
+
+/// The coordinator of one directory of mosaics: takes jobs, leases their windows to workers, and keeps the pixels.
+///
+/// All methods may be called from any thread. Nothing about a job's progress lives here: a coordinator that is killed
+/// and started again on the same directory goes on from the pixels that are committed.
+public final class Coordinator: Sendable {
+    public struct Configuration: Sendable {
+        /// Where mosaics and the jobs database lie.
+        public var directory: URL
+        /// The address workers connect to; port `*` takes a free one.
+        public var listen: String
+        public var heartbeat: Duration
+        /// Whether an address that is not loopback may be used without keys.
+        public var allowInsecure: Bool
+        /// Whether the directory itself is the one mosaic (`render`), rather than holding one folder a mosaic (`serve`).
+        public var singleMosaic: Bool
+
+        public init(
+            directory: URL, listen: String = "tcp://127.0.0.1:*", heartbeat: Duration = .seconds(2),
+            allowInsecure: Bool = false, singleMosaic: Bool = false
+        ) {
+            self.directory = directory
+            self.listen = listen
+            self.heartbeat = heartbeat
+            self.allowInsecure = allowInsecure
+            self.singleMosaic = singleMosaic
+        }
+    }
+
+    public static let softwareVersion = "0.1.0"
+
+    /// The address workers connect to, with the port that was taken.
+    public let endpoint: String
+    private let configuration: Configuration
+    private let commands: Mailbox<Command>
+    private let wakeUp: WakeUp
+    private let store: StoreQueue
+    private let jobs: JobStore
+    private let library: MosaicLibrary
+    private let board = StatusBoard()
+    private let log: Logger
+    private let ended = DispatchGroup()
+    private let submissions = DispatchQueue(label: "tessera.submit")
+
+    /// Bind the socket, start the threads and, where the directory holds many mosaics, take up the jobs not finished.
+    ///
+    /// - Throws: `CoordinatorError` for an address that is not loopback, `TransportError` where it cannot be bound, and
+    ///   what opening the directory throws.
+    public init(_ configuration: Configuration, log: Logger = Logger(label: "tessera.coordinator")) throws {
+        let wanted = try Endpoint(configuration.listen)
+        guard wanted.isLoopback || configuration.allowInsecure else {
+            throw CoordinatorError(
+                .insecure,
+                "\(wanted) can be reached from other machines, and this version has no encryption yet: anyone who reaches "
+                    + "it could read and write the mosaic. Listen on tcp://127.0.0.1:PORT (and tunnel with ssh -R), or pass "
+                    + "--insecure on a network where every machine is trusted")
+        }
+        try FileManager.default.createDirectory(at: configuration.directory, withIntermediateDirectories: true)
+        commands = Mailbox<Command>()
+        wakeUp = try WakeUp()
+        store = StoreQueue { [commands, wakeUp] command in
+            commands.put(command)
+            wakeUp.wake()
+        }
+        jobs = try JobStore(directory: configuration.directory)
+        library = MosaicLibrary(directory: configuration.directory, isSingle: configuration.singleMosaic)
+        self.configuration = configuration
+        self.log = log
+        let board = self.board
+        endpoint = try Self.start(
+            ended: ended,
+            loop: { [commands, wakeUp, store, jobs, heartbeat = configuration.heartbeat] in
+                let router = try ZMQSocket(.router, context: ZMQContext())
+                let endpoint = try router.bind(wanted)
+                return SocketLoop(
+                    epoch: try jobs.beginSession(), heartbeat: heartbeat, router: router, endpoint: endpoint,
+                    wakeUp: wakeUp, commands: commands, store: store, jobStore: jobs, log: log,
+                    publish: { status in board.set(status) })
+            }, log: log
+        ).description
+        if !configuration.singleMosaic { takeUpJobs() }
+    }
+
+    /// Run a socket loop on a thread of its own, and wait until it is bound.
+    private static func start(
+        ended: DispatchGroup, loop make: @escaping @Sendable () throws -> SocketLoop, log: Logger
+    ) throws -> Endpoint {
+        let bound = Mutex<Result<Endpoint, any Error>?>(nil)
+        let ready = DispatchSemaphore(value: 0)
+        ended.enter()
+        let thread = Thread {
+            defer { ended.leave() }
+            do {
+                let loop = try make()
+                bound.withLock { $0 = .success(loop.endpoint) }
+                ready.signal()
+                try loop.run()
+            } catch {
+                log.critical("the socket thread ended", metadata: ["error": "\(error)"])
+                bound.withLock { $0 = $0 ?? .failure(error) }
+                ready.signal()
+            }
+        }
+        thread.name = "tessera.socket"
+        thread.start()
+        ready.wait()
+        return try bound.withLock { try $0?.get() } ?? Endpoint("tcp://127.0.0.1:*")
+    }
+
+    /// Take a job.
+    ///
+    /// The same request again is the same job: it is taken up where it stopped. Opens the base map and the model, so it
+    /// takes a while; call it from a thread that may block.
+    ///
+    /// - Throws: An error that says what is wrong with the request; nothing is kept of it then.
+    public func submit(_ request: JobRequest) throws -> JobID {
+        try submissions.sync {
+            let known = try jobs.all()
+            let text = try Self.text(of: request)
+            let record = known.first { $0.request == text }
+            let id = record?.id ?? "job-\(known.count + 1)"
+            if let record, let job = status().jobs.first(where: { $0.id == id }),
+                job.progress.phase == .running || job.progress.phase == .paused
+            {
+                if job.progress.phase == .paused { put(.resume(record.id)) }
+                return id
+            }
+            try start(request, id: id, profile: record?.profile, created: record?.created ?? Date(), text: text)
+            return id
+        }
+    }
+
+    private func start(
+        _ request: JobRequest, id: JobID, profile: String?, created: Date, text: String
+    ) throws {
+        let job = try library.prepare(request, id: id)
+        try jobs.save(
+            JobStore.Record(
+                id: id, mosaic: job.mosaicName, request: text, phase: JobProgress.Phase.running.rawValue,
+                profile: profile, created: created))
+        let rule: ProfileRule = request.exact ? profile.map(ProfileRule.only) ?? .first : .any
+        put(.submit(job, done: try job.doneCores(), profile: rule))
+    }
+
+    private func takeUpJobs() {
+        submissions.async { [self] in
+            do {
+                for record in try jobs.all() where record.phase == "running" || record.phase == "paused" {
+                    do {
+                        let request = try JSONDecoder().decode(JobRequest.self, from: Data(record.request.utf8))
+                        try start(
+                            request, id: record.id, profile: record.profile, created: record.created,
+                            text: record.request)
+                        if record.phase == "paused" { pauseAgain(record.id) }
+                    } catch {
+                        log.error(
+                            "a job cannot be taken up again", metadata: ["job": "\(record.id)", "error": "\(error)"])
+                    }
+                }
+            } catch {
+                log.error("the jobs database cannot be read", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func pauseAgain(_ id: JobID) { put(.pause(id)) }
+
+    private static func text(of request: JobRequest) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(request), as: UTF8.self)
+    }
+
+    public func pause(_ id: JobID) throws { try command(.pause(id), on: id) }
+
+    public func resume(_ id: JobID) throws { try command(.resume(id), on: id) }
+
+    public func cancel(_ id: JobID) throws { try command(.cancel(id), on: id) }
+
+    private func command(_ command: Command, on id: JobID) throws {
+        guard try jobs.all().contains(where: { $0.id == id }) else { throw CoordinatorError.unknownJob(id) }
+        put(command)
+    }
+
+    /// Ask a worker to end.
+    ///
+    /// - Parameter now: Whether it is to give back its batch at once, rather than finish it.
+    public func drain(worker id: UInt64, now: Bool, reason: String) throws {
+        guard status().workers.contains(where: { $0.id == id }) else {
+            throw CoordinatorError(.unknownWorker, "no worker \(id) is connected: `tessera workers` lists them")
+        }
+        put(.drain(worker: id, now: now, reason: reason))
+    }
+
+    /// Return the state of jobs and workers, at most a quarter of a second old.
+    public func status() -> Status {
+        var status = board.get()
+        status.endpoint = endpoint
+        return status
+    }
+
+    /// The names of the mosaics that were opened since the start.
+    public func mosaics() -> [String] { library.names }
+
+    /// Return what there is to show of a tile: its final pixels, or a preview.
+    public func tile(mosaic name: String, _ tile: Tile) throws -> DisplayTile? {
+        try library.opened(name)?.tile(tile)
+    }
+
+    /// Stop: lease no more, ask the workers to end, commit what has arrived, and close.
+    ///
+    /// It waits at most ten seconds for workers; what they had in hand is rendered again next time.
+    public func shutdown() {
+        put(.shutdown)
+        ended.wait()
+        store.flush()
+        library.close()
+    }
+
+    private func put(_ command: Command) {
+        commands.put(command)
+        wakeUp.wake()
+    }
+}

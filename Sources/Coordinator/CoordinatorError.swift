@@ -1,0 +1,23 @@
+/// Why the coordinator cannot do what was asked.
+public struct CoordinatorError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: Hashable, Sendable {
+        case unknownJob
+        case unknownWorker
+        case badRequest
+        /// The address is not loopback, and no keys protect it.
+        case insecure
+        case stopped
+    }
+
+    public let code: Code
+    public let description: String
+
+    init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+
+    static func unknownJob(_ id: String) -> CoordinatorError {
+        CoordinatorError(.unknownJob, "no job \"\(id)\" here: `tessera jobs` lists them")
+    }
+}

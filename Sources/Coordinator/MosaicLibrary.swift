@@ -1,0 +1,121 @@
+import Canvas
+import Denoiser
+import Diffusion
+import Foundation
+import Noise
+import Pyramid
+import Raster
+import Scheduling
+import Synchronization
+import Wire
+
+/// Opens what a job needs, and keeps the mosaics of a directory open.
+final class MosaicLibrary: Sendable {
+    private let directory: URL
+    private let isSingle: Bool
+    private let open = Mutex<[String: Mosaic]>([:])
+
+    init(directory: URL, isSingle: Bool) {
+        self.directory = directory
+        self.isSingle = isSingle
+    }
+
+    var names: [String] { open.withLock { $0.keys.sorted() } }
+
+    func opened(_ name: String) -> Mosaic? { open.withLock { $0[name] } }
+
+    func close() { open.withLock { $0.removeAll() } }
+
+    /// Open base map, model and mosaic of a request, and plan its windows.
+    func prepare(_ request: JobRequest, id: JobID) throws -> PreparedJob {
+        let base = try BaseMap(
+            path: request.base ?? BuiltinBaseMap.path(), zoom: request.baseZoom,
+            metresPerPixel: request.metresPerPixel ?? BaseMap.defaultMetresPerPixel, geometry: request.geometry)
+        let modelPath = try request.model ?? BuiltinModel.path()
+        let modelBytes = try Data(contentsOf: URL(filePath: modelPath), options: .mappedIfSafe)
+        let model = try ModelFile(data: modelBytes)
+        let configuration = model.configuration
+        try check(request, against: configuration)
+        let defaults = configuration.defaults
+        let sampler = try Sampler.Specification(request.sampler ?? "\(defaults.sampler):\(defaults.steps)")
+        let plan = try Plan(
+            region: request.region ?? base.wholeRegion, levels: request.levels, canvas: base.canvas
+        ) { level, candidates in
+            try base.coverage(level: level, candidates: candidates)
+        }
+        let degradation = try degradation(of: request, configuration: configuration, levels: request.levels)
+        guard let digest = ModelDigest(hex: model.digest) else {
+            throw CoordinatorError(.badRequest, "the model's digest \(model.digest) is not SHA-256")
+        }
+        let identity = try MosaicIdentity(
+            model: model.digest, sampler: sampler.description, noise: request.noise.rawValue,
+            base: base.digest(), seed: request.seed, canvas: base.canvas, levels: request.levels,
+            degradation: degradation)
+        let name = isSingle ? "" : String(identity.digest.prefix(12))
+        return PreparedJob(
+            id: id, request: request, mosaicName: name, mosaic: try mosaic(name, identity: identity), base: base,
+            plan: plan,
+            description: JobDescription(
+                jobID: id, model: digest, modelSize: UInt64(modelBytes.count), sampler: sampler.description,
+                noise: Self.wireNoise(request.noise), seed: request.seed, canvas: base.canvas),
+            modelBytes: modelBytes, scalars: configuration.constants, degradation: degradation)
+    }
+
+    private func mosaic(_ name: String, identity: MosaicIdentity) throws -> Mosaic {
+        try open.withLock { open in
+            if let mosaic = open[name] {
+                try mosaic.identity.requireSame(as: identity)
+                return mosaic
+            }
+            let mosaic = try Mosaic(directory: isSingle ? directory : directory.appending(path: name), identity: identity)
+            open[name] = mosaic
+            return mosaic
+        }
+    }
+
+    private func check(_ request: JobRequest, against model: ModelConfiguration) throws {
+        guard model.factor == Int(WindowGeometry.factor) else {
+            throw CoordinatorError(.badRequest, "the model adds detail ×\(model.factor), mosaics are made ×4 a level")
+        }
+        guard model.imageChannels == 3 else {
+            throw CoordinatorError(.badRequest, "the model draws \(model.imageChannels) channels, mosaics have 3 (RGB)")
+        }
+        let window = Int(request.geometry.window)
+        guard window % model.windowMultiple == 0 else {
+            throw CoordinatorError(
+                .badRequest,
+                "a window of \(window) pixels (core + 2 margins) does not suit the model: take a multiple of "
+                    + "\(model.windowMultiple)")
+        }
+        if let unknown = model.constants.first(where: { !ModelScalar.known.contains($0.name) }) {
+            throw CoordinatorError(
+                .badRequest,
+                "the model wants a scalar \"\(unknown.name)\", which this version cannot give; it knows "
+                    + ModelScalar.known.joined(separator: ", "))
+        }
+    }
+
+    private func degradation(
+        of request: JobRequest, configuration: ModelConfiguration, levels: Int
+    ) throws -> [Double] {
+        let values: [Double]
+        if let asked = request.degradation, let last = asked.last {
+            values = (0..<levels).map { $0 < asked.count ? asked[$0] : last }
+        } else {
+            values = (1...levels).map { configuration.defaults.degradation?[$0] ?? 0 }
+        }
+        guard values.allSatisfy({ (0...1).contains($0) }) else {
+            throw CoordinatorError(.badRequest, "degradation strengths lie from 0 (clean) to 1, not \(values)")
+        }
+        return values
+    }
+
+    private static func wireNoise(_ mode: NoiseMode) -> JobDescription.Noise {
+        switch mode {
+        case .canvas: .canvas
+        case .shared: .shared
+        case .periodic: .periodic
+        case .independent: .independent
+        }
+    }
+}

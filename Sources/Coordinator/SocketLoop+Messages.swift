@@ -1,0 +1,147 @@
+import Canvas
+import Foundation
+import Logging
+import Scheduling
+import Wire
+
+extension SocketLoop {
+    /// Take in a message from a worker.
+    func receive(_ message: Message, from peer: PeerID) {
+        if case .hello(let hello) = message { return join(hello, from: peer) }
+        guard let id = peers[peer] else {
+            if case .bye = message { return }
+            return reply(.refuse(Refusal(code: .unknownSession, reason: "register first")), to: peer)
+        }
+        sessions[id]?.heard = now
+        switch message {
+        case .credit(let credit): handle(.credited(id, windows: credit.windows))
+        case .heartbeat(let beat): hear(beat, from: id)
+        case .progress(let step): handle(.progressed(id, LeaseReference(id: step.lease, epoch: step.epoch)))
+        case .result(let result): receive(result, from: id)
+        case .fail(let failure): receive(failure, from: id)
+        case .modelRequest(let request): answer(request, to: id)
+        case .bye(let bye):
+            log.info("worker left", metadata: ["worker": "\(id)", "reason": "\(bye.reason)"])
+            remove(id)
+        case .hello, .welcome, .refuse, .job, .assign, .drain, .modelChunk, .revoke:
+            expel(id, "a worker does not send this kind of message")
+        }
+    }
+
+    /// Take note of a heartbeat; it is progress only where the worker's step counter has moved.
+    private func hear(_ beat: Heartbeat, from id: WorkerID) {
+        handle(.heard(id))
+        sessions[id]?.residentBytes = beat.residentBytes
+        guard let session = sessions[id], beat.steps != session.steps else { return }
+        sessions[id]?.steps = beat.steps
+        for lease in session.leases.keys.sorted() {
+            handle(.progressed(id, LeaseReference(id: lease, epoch: epoch)))
+        }
+    }
+
+    private func receive(_ result: WindowResult, from id: WorkerID) {
+        guard let lease = sessions[id]?.leases[result.lease]?.lease, let entry = jobs[lease.job] else {
+            log.info("late result dropped", metadata: ["window": "\(result.core)", "lease": "\(result.lease)"])
+            return
+        }
+        let side = Int(entry.job.plan.canvas.geometry.core)
+        do {
+            guard let pixels = try sessions[id]?.assembler.add(result, expected: side * side * 3) else { return }
+            let reference = LeaseReference(id: result.lease, epoch: result.epoch)
+            guard handle(.received(id, reference, result.core)).contains(.store(lease.job, result.core)) else { return }
+            sessions[id]?.windowsDone += 1
+            sessions[id]?.computeSeconds += result.seconds
+            sessions[id]?.close(1, of: result.lease)
+            store.keep(pixels, of: result.core, for: entry.job)
+        } catch {
+            expel(id, "\(error)")
+        }
+    }
+
+    private func receive(_ failure: Failure, from id: WorkerID) {
+        let kind: FailureKind =
+            switch failure.kind {
+            case .environment, .model: .environment
+            case .numeric: .window
+            case .cancelled: .returned
+            }
+        if kind != .returned {
+            sessions[id]?.lastError = failure.reason
+            log.warning(
+                "windows failed",
+                metadata: ["worker": "\(id)", "lease": "\(failure.lease)", "reason": "\(failure.reason)"])
+        }
+        if let lease = sessions[id]?.leases[failure.lease]?.lease {
+            sessions[id]?.close(Set(failure.windows).intersection(lease.cores).count, of: failure.lease)
+        }
+        let reference = LeaseReference(id: failure.lease, epoch: failure.epoch)
+        handle(.failed(id, reference, failure.windows, kind, reason: failure.reason))
+    }
+
+    private func answer(_ request: ModelRequest, to id: WorkerID) {
+        guard let model = jobs.values.first(where: { $0.job.description.model == request.digest })?.job.modelBytes
+        else {
+            let reason = "no job here uses model \(request.digest)"
+            return send(.refuse(Refusal(code: .unknownModel, reason: reason)), to: id)
+        }
+        let begin = min(Int(request.offset), model.count)
+        let end = min(begin + request.length, model.count)
+        guard begin < end else { return expel(id, "a model request beyond the file's end") }
+        send(
+            .modelChunk(
+                ModelChunk(
+                    digest: request.digest, offset: request.offset, total: UInt64(model.count),
+                    payload: [UInt8](model[begin..<end]))),
+            to: id)
+    }
+
+    /// Break with a worker that breaks the protocol.
+    private func expel(_ id: WorkerID, _ reason: String) {
+        guard let session = sessions[id] else { return }
+        log.error("worker expelled", metadata: ["worker": "\(id)", "reason": "\(reason)"])
+        reply(.refuse(Refusal(code: .badMessage, reason: reason)), to: session.peer)
+        remove(id)
+    }
+
+    // MARK: - Actions
+
+    /// Hand an event to the scheduler and carry out what it answers.
+    @discardableResult
+    func handle(_ event: Event) -> [Action] {
+        let actions = scheduler.handle(event, at: now)
+        actions.forEach(carryOut)
+        return actions
+    }
+
+    private func carryOut(_ action: Action) {
+        switch action {
+        case .assign(let lease):
+            guard sessions[lease.worker] != nil, let entry = jobs[lease.job] else { return }
+            if sessions[lease.worker]?.jobsTold.insert(lease.job).inserted == true {
+                send(.job(entry.job.description), to: lease.worker)
+            }
+            sessions[lease.worker]?.leases[lease.id] = Session.OpenLease(lease: lease, windows: lease.cores.count)
+            store.prepare(lease, of: entry.job)
+        case .store: break
+        case .discard(let core, let reason):
+            log.info("late result dropped", metadata: ["window": "\(core)", "reason": "\(reason)"])
+        case .dismiss(let id, let reason):
+            log.warning("worker lost", metadata: ["worker": "\(id)", "reason": "\(reason)"])
+            guard let session = sessions.removeValue(forKey: id) else { return }
+            peers[session.peer] = nil
+            reply(.refuse(Refusal(code: .unknownSession, reason: reason)), to: session.peer)
+        case .windowFailed(let id, let core, let reason):
+            log.error("window failed", metadata: ["job": "\(id)", "window": "\(core)", "reason": "\(reason)"])
+            jobs[id]?.failures.append(WindowFailure(window: core.description, reason: reason))
+            jobs[id]?.error = "window \(core) failed: \(reason)"
+        case .pinned(let id, let profile):
+            do {
+                try jobStore.set(profile: profile, of: id)
+            } catch {
+                log.error("the jobs database cannot be written", metadata: ["job": "\(id)", "error": "\(error)"])
+            }
+        case .finished(let id):
+            if let job = jobs[id]?.job { store.finish(job) }
+        }
+    }
+}

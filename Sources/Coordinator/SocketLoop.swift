@@ -1,0 +1,267 @@
+import Canvas
+import Foundation
+import Logging
+import Scheduling
+import Wire
+
+/// The coordinator's one thread that owns the socket: it turns messages and commands into scheduler events, and
+/// carries out the scheduler's actions.
+final class SocketLoop {
+    let epoch: UInt64
+    let heartbeat: Duration
+    let router: ZMQSocket
+    let poller: ZMQPoller
+    let commands: Mailbox<Command>
+    let store: StoreQueue
+    let jobStore: JobStore
+    let log: Logger
+    private let publish: (Status) -> Void
+    let endpoint: Endpoint
+    private let clock = ContinuousClock()
+    private let start: ContinuousClock.Instant
+    private let startDate = Date()
+
+    var scheduler: Scheduler
+    var jobs: [JobID: JobEntry] = [:]
+    var order: [JobID] = []
+    var sessions: [WorkerID: Session] = [:]
+    var peers: [PeerID: WorkerID] = [:]
+    private var nextWorker: UInt64 = 1
+    private var nextTick = Duration.zero
+    private var nextHeartbeat = Duration.zero
+    private var nextPublish = Duration.zero
+    var isStopping = false
+    private var stopDeadline = Duration.zero
+
+    init(
+        epoch: UInt64, heartbeat: Duration, router: ZMQSocket, endpoint: Endpoint, wakeUp: WakeUp,
+        commands: Mailbox<Command>, store: StoreQueue, jobStore: JobStore, log: Logger,
+        publish: @escaping (Status) -> Void
+    ) {
+        self.epoch = epoch
+        self.heartbeat = heartbeat
+        self.router = router
+        self.endpoint = endpoint
+        self.commands = commands
+        self.store = store
+        self.jobStore = jobStore
+        self.log = log
+        self.publish = publish
+        poller = ZMQPoller([router], wakeUp: wakeUp)
+        var policy = SchedulerPolicy()
+        policy.silence = max(policy.silence, heartbeat * 5)
+        scheduler = Scheduler(epoch: epoch, policy: policy)
+        start = clock.now
+    }
+
+    var now: Duration { start.duration(to: clock.now) }
+
+    /// Run until a shutdown is complete.
+    ///
+    /// - Throws: `TransportError` where the socket itself fails.
+    func run() throws {
+        while true {
+            try poller.wait(milliseconds: 100)
+            try receiveAll()
+            for command in commands.takeAll() { obey(command) }
+            flushOutboxes()
+            keepTime()
+            if isStopping, sessions.isEmpty || now > stopDeadline { break }
+        }
+        publish(status())
+    }
+
+    private func receiveAll() throws {
+        for _ in 0..<1024 {
+            var sender: PeerID?
+            do {
+                let message = try router.receive { peer, bytes in
+                    sender = peer
+                    return try Message(decoding: bytes)
+                }
+                guard let message else { return }
+                if let sender { receive(message, from: sender) }
+            } catch let error as WireError {
+                guard let sender else { continue }
+                log.warning("a message that cannot be read", metadata: ["peer": "\(sender)", "error": "\(error)"])
+                reply(.refuse(Refusal(code: .badMessage, reason: "\(error)")), to: sender)
+            }
+        }
+    }
+
+    private func obey(_ command: Command) {
+        switch command {
+        case .submit(let job, let done, let profile):
+            if jobs[job.id] == nil { order.append(job.id) }
+            jobs[job.id] = JobEntry(job)
+            handle(
+                .submitted(
+                    job.id, plan: job.plan, done: done, priority: job.request.priority, profile: profile))
+        case .pause(let id): setPhase(.paused, of: id, .paused(id))
+        case .resume(let id):
+            jobs[id]?.error = nil
+            setPhase(.running, of: id, .resumed(id))
+        case .cancel(let id): setPhase(.cancelled, of: id, .cancelled(id))
+        case .drain(let worker, let now, let reason): drain(WorkerID(worker), now: now, reason: reason)
+        case .prepared(let lease, .success(let windows)): assign(lease, windows)
+        case .prepared(let lease, .failure(let failure)):
+            stop(job: lease.job, because: failure)
+            let reference = LeaseReference(id: lease.id, epoch: lease.epoch)
+            sessions[lease.worker]?.close(lease.cores.count, of: lease.id)
+            handle(.credited(lease.worker, windows: lease.cores.count))
+            handle(.failed(lease.worker, reference, lease.cores, .returned, reason: failure.description))
+        case .stored(let id, let cores):
+            jobs[id]?.meter.add(cores.count, at: now)
+            handle(.stored(id, cores))
+        case .unstored(let id, let cores, let failure):
+            stop(job: id, because: failure)
+            handle(.unstored(id, cores))
+        case .finalized(let id, let failure):
+            jobs[id]?.isFinalized = true
+            jobs[id]?.error = failure?.description ?? jobs[id]?.error
+            record(.finished, of: id)
+            nextPublish = .zero
+        case .shutdown:
+            isStopping = true
+            stopDeadline = now + .seconds(10)
+            for id in order where jobs[id] != nil { handle(.paused(id)) }
+            for id in sessions.keys.sorted() { drain(id, now: true, reason: "the coordinator stops") }
+        }
+    }
+
+    private func setPhase(_ phase: JobProgress.Phase, of id: JobID, _ event: Event) {
+        record(phase, of: id)
+        handle(event)
+        nextPublish = .zero
+    }
+
+    private func record(_ phase: JobProgress.Phase, of id: JobID) {
+        do {
+            try jobStore.set(phase: phase, of: id)
+        } catch {
+            log.error("the jobs database cannot be written", metadata: ["job": "\(id)", "error": "\(error)"])
+        }
+    }
+
+    /// Pause a job whose pixels cannot be read or kept; nothing stored is lost.
+    private func stop(job id: JobID, because failure: StoreFailure) {
+        log.error("job stopped", metadata: ["job": "\(id)", "error": "\(failure)"])
+        jobs[id]?.error = failure.description
+        handle(.paused(id))
+        nextPublish = .zero
+    }
+
+    private func keepTime() {
+        let now = now
+        if now >= nextTick {
+            nextTick = now + .seconds(1)
+            handle(.ticked)
+        }
+        if now >= nextHeartbeat {
+            nextHeartbeat = now + heartbeat
+            for id in sessions.keys.sorted() { send(.heartbeat(Heartbeat()), to: id) }
+        }
+        if now >= nextPublish {
+            nextPublish = now + .milliseconds(250)
+            publish(status())
+        }
+    }
+
+    func status() -> Status {
+        let now = now
+        return Status(
+            softwareVersion: Coordinator.softwareVersion, endpoint: endpoint.description, started: startDate,
+            jobs: order.compactMap { id in
+                scheduler.progress(of: id).flatMap { jobs[id]?.status(progress: $0, now: now) }
+            },
+            workers: sessions.values.sorted { $0.id < $1.id }.map { $0.status(now: now) })
+    }
+
+    // MARK: - Workers
+
+    func join(_ hello: Hello, from peer: PeerID) {
+        guard hello.protocolVersion == Message.protocolVersion else {
+            let reason =
+                "the coordinator speaks protocol \(Message.protocolVersion) (tessera \(Coordinator.softwareVersion)), "
+                + "the worker \(hello.protocolVersion) (\(hello.softwareVersion)): install the same version on both"
+            log.warning("worker refused", metadata: ["worker": "\(hello.name)", "reason": "\(reason)"])
+            reply(.refuse(Refusal(code: .protocolVersion, reason: reason)), to: peer)
+            return
+        }
+        if let former = peers[peer] { remove(former) }
+        for session in sessions.values where session.hello.workerID == hello.workerID { remove(session.id) }
+        let id = WorkerID(nextWorker)
+        nextWorker += 1
+        sessions[id] = Session(id: id, peer: peer, hello: hello, now: now)
+        peers[peer] = id
+        log.info(
+            "worker joined",
+            metadata: ["worker": "\(id)", "name": "\(hello.name)", "host": "\(hello.host)", "profile": "\(hello.profile)"])
+        send(
+            .welcome(
+                Welcome(
+                    session: epoch, heartbeatMilliseconds: Int(heartbeat / .milliseconds(1)),
+                    softwareVersion: Coordinator.softwareVersion)),
+            to: id)
+        handle(.joined(id, batch: hello.batch, profile: hello.profile))
+        if isStopping { drain(id, now: true, reason: "the coordinator stops") }
+    }
+
+    /// Forget a worker; its leases go to others.
+    func remove(_ id: WorkerID) {
+        guard let session = sessions.removeValue(forKey: id) else { return }
+        peers[session.peer] = nil
+        handle(.left(id))
+    }
+
+    private func drain(_ id: WorkerID, now: Bool, reason: String) {
+        sessions[id]?.isDraining = true
+        send(.drain(Drain(mode: now ? .now : .finish, reason: reason)), to: id)
+        handle(.draining(id))
+    }
+
+    private func assign(_ lease: Lease, _ windows: [WindowRequest]) {
+        guard sessions[lease.worker]?.leases[lease.id] != nil else { return }
+        send(
+            .assign(Assignment(lease: lease.id, epoch: lease.epoch, jobID: lease.job, windows: windows)),
+            to: lease.worker)
+    }
+
+    // MARK: - Sending
+
+    /// Send to a registered worker; what the socket cannot take waits, in order.
+    func send(_ message: Message, to id: WorkerID) {
+        guard let session = sessions[id] else { return }
+        if session.outbox.isEmpty, transmit(message, to: session.peer) != .wouldBlock { return }
+        sessions[id]?.outbox.append(message)
+    }
+
+    /// Answer a peer that may not be registered.
+    func reply(_ message: Message, to peer: PeerID) {
+        _ = transmit(message, to: peer)
+    }
+
+    private func transmit(_ message: Message, to peer: PeerID) -> SendOutcome {
+        do {
+            let outcome = try router.send(message, to: peer)
+            if outcome == .unroutable, let id = peers[peer] {
+                log.info("worker gone", metadata: ["worker": "\(id)"])
+                remove(id)
+            }
+            return outcome
+        } catch {
+            log.error("a message cannot be sent", metadata: ["peer": "\(peer)", "error": "\(error)"])
+            return .sent
+        }
+    }
+
+    private func flushOutboxes() {
+        for id in sessions.keys.sorted() {
+            while let message = sessions[id]?.outbox.first, let peer = sessions[id]?.peer,
+                transmit(message, to: peer) == .sent
+            {
+                sessions[id]?.outbox.removeFirst()
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import Canvas
+import Dispatch
+import Pyramid
+import Scheduling
+import Wire
+
+/// The one thread that reads conditions and keeps pixels: stitching, encoding and committing happen here, never on
+/// the socket's thread.
+///
+/// Cores that arrive while a commit is under way are committed together by the next (group commit).
+final class StoreQueue: Sendable {
+    private struct Arrival: Sendable {
+        let job: PreparedJob
+        let core: Core
+        let pixels: [UInt8]
+    }
+
+    private let queue = DispatchQueue(label: "tessera.store", qos: .userInitiated)
+    private let arrivals = Mailbox<Arrival>()
+    private let reply: @Sendable (Command) -> Void
+
+    /// - Parameter reply: Carries answers to the socket thread; called on the store's thread.
+    init(reply: @escaping @Sendable (Command) -> Void) {
+        self.reply = reply
+    }
+
+    /// Read the conditions of a lease's windows; answers `prepared`.
+    func prepare(_ lease: Lease, of job: PreparedJob) {
+        queue.async { [reply] in
+            let windows = Result { try lease.cores.map(job.request(for:)) }
+            reply(.prepared(lease, windows.mapError(StoreFailure.init)))
+        }
+    }
+
+    /// Keep the pixels of a core; answers `stored` when they are committed, or `unstored`.
+    func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob) {
+        if arrivals.put(Arrival(job: job, core: core, pixels: pixels)) {
+            queue.async { self.commit() }
+        }
+    }
+
+    /// Complete the overviews of a finished job; answers `finalized`.
+    func finish(_ job: PreparedJob) {
+        queue.async { [reply] in
+            do {
+                try job.mosaic.completeOverviews()
+                reply(.finalized(job.id, nil))
+            } catch {
+                reply(.finalized(job.id, StoreFailure(error)))
+            }
+        }
+    }
+
+    /// Wait until everything handed in so far is done.
+    func flush() {
+        queue.sync {}
+    }
+
+    private func commit() {
+        let batch = arrivals.takeAll()
+        for (id, group) in Dictionary(grouping: batch, by: \.job.id).sorted(by: { $0.key < $1.key }) {
+            guard let job = group.first?.job else { continue }
+            let cores = group.map(\.core)
+            do {
+                try job.mosaic.store(
+                    group.map { StoredCore(core: $0.core, pixels: $0.pixels, alpha: try job.mosaic.mask(of: $0.core)) })
+                reply(.stored(id, cores))
+            } catch {
+                reply(.unstored(id, cores, StoreFailure(error)))
+            }
+        }
+    }
+}

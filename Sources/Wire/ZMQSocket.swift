@@ -1,0 +1,162 @@
+internal import CZMQ
+internal import Foundation
+
+/// The id that a ROUTER gave to a connected peer; it lasts as long as the connection.
+public struct PeerID: Hashable, Sendable, CustomStringConvertible {
+    public let bytes: [UInt8]
+
+    public init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    public var description: String { bytes.map { String(format: "%02x", $0) }.joined() }
+}
+
+/// What became of a message that was to be sent without waiting.
+public enum SendOutcome: Hashable, Sendable {
+    case sent
+    /// No such peer is connected any more.
+    case unroutable
+    /// The peer's queue is full, or no peer is connected yet: try again later.
+    case wouldBlock
+}
+
+/// A ROUTER or DEALER socket.
+///
+/// A socket belongs to the thread that created it: it is not `Sendable`, and every call must come from there.
+/// No call blocks; `ZMQPoller` waits.
+public final class ZMQSocket {
+    public enum Kind: Hashable, Sendable {
+        /// Many peers, addressed by `PeerID`.
+        case router
+        /// One peer.
+        case dealer
+    }
+
+    public let kind: Kind
+    let pointer: UnsafeMutableRawPointer
+    /// Keeps the context until the socket is closed.
+    private let context: ZMQContext
+
+    public init(_ kind: Kind, context: ZMQContext, options: ZMQOptions = ZMQOptions()) throws {
+        self.kind = kind
+        self.context = context
+        guard let pointer = zmq_socket(context.pointer, kind == .router ? ZMQ_ROUTER : ZMQ_DEALER) else {
+            throw TransportError.last("create a socket")
+        }
+        self.pointer = pointer
+        try apply(options)
+    }
+
+    deinit {
+        zmq_close(pointer)
+    }
+
+    /// Listen on an endpoint, and return it with the port that was taken.
+    ///
+    /// - Throws: `TransportError` where the address is in use, not of this machine or not permitted.
+    public func bind(_ endpoint: Endpoint) throws -> Endpoint {
+        try set(ZMQ_IPV6, endpoint.isIPv6 ? 1 : 0)
+        guard zmq_bind(pointer, endpoint.description) == 0 else {
+            throw TransportError.last("listen on", endpoint: endpoint.description)
+        }
+        var text = [CChar](repeating: 0, count: 1024)
+        var count = text.count
+        guard zmq_getsockopt(pointer, ZMQ_LAST_ENDPOINT, &text, &count) == 0 else {
+            throw TransportError.last("ask for the address of", endpoint: endpoint.description)
+        }
+        return try Endpoint(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+    }
+
+    /// Connect to an endpoint, now and again whenever the connection is lost.
+    ///
+    /// - Throws: `TransportError` where the endpoint has no port or an impossible host. A host that does not answer,
+    ///   or a name that cannot be resolved at the moment, is no error: ZeroMQ goes on trying.
+    public func connect(_ endpoint: Endpoint) throws {
+        guard endpoint.port != nil else {
+            throw EndpointError(text: endpoint.description, problem: "a port is needed to connect to")
+        }
+        try set(ZMQ_IPV6, 1)
+        guard zmq_connect(pointer, endpoint.description) == 0 else {
+            throw TransportError.last("connect to", endpoint: endpoint.description)
+        }
+    }
+
+    /// Send a frame to a peer of a ROUTER.
+    public func send(_ frame: [UInt8], to peer: PeerID) throws -> SendOutcome {
+        precondition(kind == .router, "a DEALER sends without an address")
+        let outcome = try send(peer.bytes, flags: ZMQ_DONTWAIT | ZMQ_SNDMORE)
+        guard outcome == .sent else { return outcome }
+        return try send(frame, flags: ZMQ_DONTWAIT)
+    }
+
+    /// Send a frame to the peer of a DEALER.
+    public func send(_ frame: [UInt8]) throws -> SendOutcome {
+        precondition(kind == .dealer, "a ROUTER sends to an address")
+        return try send(frame, flags: ZMQ_DONTWAIT)
+    }
+
+    private func send(_ frame: [UInt8], flags: Int32) throws -> SendOutcome {
+        while true {
+            if zmq_send(pointer, frame, frame.count, flags) >= 0 { return .sent }
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            case EHOSTUNREACH: return .unroutable
+            default: throw TransportError.last("send")
+            }
+        }
+    }
+
+    /// Receive the next message, if there is one, and hand its frame to `body` in place.
+    ///
+    /// - Parameter body: Gets the sender (nil on a DEALER) and the frame, which is valid only during the call.
+    /// - Returns: nil where no message waits.
+    /// - Throws: What `body` throws; `WireError.malformed` for a message of another number of frames.
+    public func receive<Value>(_ body: (PeerID?, UnsafeRawBufferPointer) throws -> Value) throws -> Value? {
+        var peer: PeerID?
+        if kind == .router {
+            guard let id = try receiveFrame({ Array($0) }) else { return nil }
+            peer = PeerID(bytes: id.value)
+            guard id.more else { throw WireError.malformed(bytes: 0) }
+        }
+        // The parts of a message arrive together: no part can be missing after the first.
+        let frame = try receiveFrame { [peer] bytes in Swift.Result { try body(peer, bytes) } }
+        guard let frame else { return nil }
+        if frame.more {
+            while let extra = try receiveFrame({ _ in }), extra.more {}
+            throw WireError.malformed(bytes: 0)
+        }
+        return try frame.value.get()
+    }
+
+    private func receiveFrame<Value>(
+        _ body: (UnsafeRawBufferPointer) -> Value
+    ) throws -> (value: Value, more: Bool)? {
+        // Short frames lie inside the zmq_msg_t, so it must stay where it is.
+        var message = zmq_msg_t()
+        return try withUnsafeMutablePointer(to: &message) { message in
+            zmq_msg_init(message)
+            defer { zmq_msg_close(message) }
+            while zmq_msg_recv(message, pointer, ZMQ_DONTWAIT) < 0 {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN: return nil
+                default: throw TransportError.last("receive")
+                }
+            }
+            let bytes = UnsafeRawBufferPointer(start: zmq_msg_data(message), count: zmq_msg_size(message))
+            return (body(bytes), zmq_msg_more(message) != 0)
+        }
+    }
+}
+
+extension ZMQSocket {
+    public func send(_ message: Message, to peer: PeerID) throws -> SendOutcome {
+        try send(message.encoded(), to: peer)
+    }
+
+    public func send(_ message: Message) throws -> SendOutcome {
+        try send(message.encoded())
+    }
+}

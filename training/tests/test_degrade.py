@@ -1,0 +1,67 @@
+import numpy as np
+
+from tessera_train.degrade import blur, blur_matrix, degrade, draw_strength, jpeg, quantise
+
+
+def textured(seed=0, size=32):
+    rng = np.random.default_rng(seed)
+    return blur(rng.uniform(0, 255, (size, size, 3)).astype(np.float32), 0.8, 0.8)
+
+
+def error(strength, count=40):
+    image = textured()
+    rng = np.random.default_rng(3)
+    return np.mean([np.abs(degrade(image, strength, rng).astype(float) - image).mean() for _ in range(count)])
+
+
+def test_strength_zero_only_rounds():
+    image = textured()
+    assert (degrade(image, 0.0, np.random.default_rng(0)) == np.floor(image + 0.5)).all()
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    image = textured()
+    a, b, c = (degrade(image, 0.7, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert a.tobytes() == b.tobytes() != c.tobytes()
+
+
+def test_damage_grows_with_the_strength_and_stays_bounded():
+    errors = [error(u) for u in (0.05, 0.3, 0.6, 1.0)]
+    assert errors == sorted(errors)
+    assert errors[0] < 10 and errors[-1] < 40
+
+
+def test_brightness_is_kept():
+    image = textured()
+    rng = np.random.default_rng(4)
+    drifts = [degrade(image, 1.0, rng).mean() - image.mean() for _ in range(60)]
+    assert abs(np.mean(drifts)) < 0.5
+
+
+def test_a_blur_keeps_a_flat_image_and_has_the_asked_width():
+    assert np.allclose(blur_matrix(16, 1.3).sum(axis=1), 1, atol=1e-6)
+    row = blur_matrix(41, 1.5)[20].astype(float)
+    assert abs(np.sqrt((row * (np.arange(41) - 20) ** 2).sum()) - 1.5) < 0.03
+
+
+def test_jpeg_keeps_the_shape_and_moves_its_grid():
+    image = textured()
+    shapes = {jpeg(image, 40, np.random.default_rng(s)).shape for s in range(5)}
+    assert shapes == {(32, 32, 3)}
+    edges = set()
+    for seed in range(20):
+        ramp = np.tile(np.linspace(0, 80, 32, dtype=np.float32)[None, :, None], (32, 1, 3))
+        step = np.abs(np.diff(jpeg(ramp, 10, np.random.default_rng(seed)).mean(axis=(0, 2))))
+        edges.add(int(step.argmax()) % 8)
+    assert len(edges) > 3
+
+
+def test_strengths_are_clean_as_often_as_asked():
+    rng = np.random.default_rng(0)
+    drawn = np.array([draw_strength(rng, 0.15) for _ in range(4000)])
+    assert 0.12 < (drawn == 0).mean() < 0.18
+    assert drawn.min() >= 0 and drawn.max() < 1
+
+
+def test_rounding_clamps():
+    assert (quantise(np.float32([-3, 0.49, 0.5, 254.6, 300])) == [0, 0, 1, 255, 255]).all()
