@@ -9,21 +9,79 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let bits: Target.Dependency = .product(name: "BitCollections", package: "swift-collections")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: settings)
+}
+
+// From the pure core to the shell; arrows point up this list.
 let package = Package(
     name: "tessera",
+    products: [
+        .executable(name: "tessera", targets: ["tessera"]),
+        .executable(name: "tessera-worker", targets: ["tessera-worker"]),
+        .executable(name: "bench-engine", targets: ["bench-engine"]),
+    ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
     ],
     targets: [
-        .target(
-            name: "Scheduling",
-            dependencies: [
-                "Canvas", .product(name: "BitCollections", package: "swift-collections"),
-                .product(name: "HeapModule", package: "swift-collections"),
-            ], swiftSettings: settings),
-        .testTarget(name: "SchedulingTests", dependencies: ["Scheduling", "Canvas"], swiftSettings: settings),
-        .target(name: "Canvas", swiftSettings: settings),
-        .target(name: "Evaluation", swiftSettings: settings),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: settings),
+        .systemLibrary(name: "CZMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CGDAL", pkgConfig: "gdal", providers: [.apt(["libgdal-dev"])]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
+        .target(name: "CTesseraWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
+        .target(name: "CFleet"),
+
+        module("Canvas"),
+        module("Noise", ["Canvas"]),
+        module("Diffusion"),
+        module("Denoiser", [crypto], resources: [.copy("Resources/models")]),
+        module("BLASEngine", ["Denoiser", "COpenBLAS"]),
+        module("Evaluation"),
+        module("Raster", ["Canvas", "CPNG", "CGDAL", crypto], resources: [.copy("Resources/world")]),
+        module("Pyramid", ["Canvas", "Raster", database]),
+        module("Wire", ["Canvas", "CZMQ", "CTesseraWire"]),
+        module("Scheduling", ["Canvas", bits, heap]),
+        module(
+            "Coordinator",
+            [
+                "Canvas", "Noise", "Diffusion", "Denoiser", "Raster", "Pyramid", "Wire", "Scheduling", crypto, database,
+                logging,
+            ]),
+
+        tests("Canvas", []),
+        tests("Noise", ["Canvas"]),
+        tests("Diffusion", []),
+        tests("Denoiser", []),
+        tests("BLASEngine", ["Denoiser"]),
+        tests("Evaluation", []),
+        tests("Wire", ["Canvas"]),
+        tests("Scheduling", ["Canvas"]),
+        .executableTarget(
+            name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS"], path: "Benchmarks/bench-engine",
+            swiftSettings: settings),
     ]
 )

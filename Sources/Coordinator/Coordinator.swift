@@ -146,7 +146,7 @@ public final class Coordinator: Sendable {
                 id: id, mosaic: job.mosaicName, request: text, phase: JobProgress.Phase.running.rawValue,
                 profile: profile, created: created))
         let rule: ProfileRule = request.exact ? profile.map(ProfileRule.only) ?? .first : .any
-        put(.submit(job, done: try job.doneCores(), profile: rule))
+        put(.submit(job, done: job.doneCores(), profile: rule))
     }
 
     private func takeUpJobs() {

@@ -1,4 +1,5 @@
 import Canvas
+import Crypto
 import Denoiser
 import Diffusion
 import Foundation
@@ -29,15 +30,15 @@ final class MosaicLibrary: Sendable {
     /// Open base map, model and mosaic of a request, and plan its windows.
     func prepare(_ request: JobRequest, id: JobID) throws -> PreparedJob {
         let base = try BaseMap(
-            path: request.base ?? BuiltinBaseMap.path(), zoom: request.baseZoom,
+            path: request.base ?? BuiltinBaseMap.url().path, zoom: request.baseZoom,
             metresPerPixel: request.metresPerPixel ?? BaseMap.defaultMetresPerPixel, geometry: request.geometry)
-        let modelPath = try request.model ?? BuiltinModel.path()
-        let modelBytes = try Data(contentsOf: URL(filePath: modelPath), options: .mappedIfSafe)
+        let modelURL = try request.model.map { URL(filePath: $0) } ?? BuiltinModel.url()
+        let modelBytes = try SafetensorsFile.read(modelURL)
         let model = try ModelFile(data: modelBytes)
         let configuration = model.configuration
         try check(request, against: configuration)
         let defaults = configuration.defaults
-        let sampler = try Sampler.Specification(request.sampler ?? "\(defaults.sampler):\(defaults.steps)")
+        let sampler = try SamplerSpecification(parsing: request.sampler ?? "\(defaults.sampler):\(defaults.steps)")
         let plan = try Plan(
             region: request.region ?? base.wholeRegion, levels: request.levels, canvas: base.canvas
         ) { level, candidates in
@@ -47,13 +48,25 @@ final class MosaicLibrary: Sendable {
         guard let digest = ModelDigest(hex: model.digest) else {
             throw CoordinatorError(.badRequest, "the model's digest \(model.digest) is not SHA-256")
         }
-        let identity = try MosaicIdentity(
-            model: model.digest, sampler: sampler.description, noise: request.noise.rawValue,
-            base: base.digest(), seed: request.seed, canvas: base.canvas, levels: request.levels,
-            degradation: degradation)
-        let name = isSingle ? "" : String(identity.digest.prefix(12))
+        let mosaicDescription = MosaicDescription(
+            canvas: base.canvas, levels: request.levels,
+            identity: MosaicIdentity([
+                "model": .string(model.digest),
+                "sampler": .string(sampler.description),
+                "noise": .string(request.noise.rawValue),
+                "base map": .string(try base.digest()),
+                "seed": .string(String(request.seed)),
+                "degradation": .string(degradation.map { "\($0)" }.joined(separator: " ")),
+            ]),
+            about: [
+                "note": "Synthetic imagery: a diffusion model invented the detail; it shows no real place.",
+                "base map": .string(request.base ?? BuiltinBaseMap.credit),
+                "model": .string("\(configuration.name): \(configuration.trainingData.joined(separator: "; "))"),
+                "software": .string("tessera \(Coordinator.softwareVersion)"),
+            ])
+        let name = isSingle ? "" : try Self.name(of: mosaicDescription)
         return PreparedJob(
-            id: id, request: request, mosaicName: name, mosaic: try mosaic(name, identity: identity), base: base,
+            id: id, request: request, mosaicName: name, mosaic: try mosaic(name, mosaicDescription), base: base,
             plan: plan,
             description: JobDescription(
                 jobID: id, model: digest, modelSize: UInt64(modelBytes.count), sampler: sampler.description,
@@ -61,13 +74,21 @@ final class MosaicLibrary: Sendable {
             modelBytes: modelBytes, scalars: configuration.constants, degradation: degradation)
     }
 
-    private func mosaic(_ name: String, identity: MosaicIdentity) throws -> Mosaic {
+    /// Jobs of one identity share a mosaic; its folder is named after the digest of that identity.
+    private static func name(of mosaic: MosaicDescription) throws -> String {
+        var identifying = mosaic
+        identifying.about = [:]
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let digest = SHA256.hash(data: try encoder.encode(identifying))
+        return digest.prefix(6).map { String(format: "%02x", $0) }.joined()
+    }
+
+    private func mosaic(_ name: String, _ description: MosaicDescription) throws -> Mosaic {
         try open.withLock { open in
-            if let mosaic = open[name] {
-                try mosaic.identity.requireSame(as: identity)
-                return mosaic
-            }
-            let mosaic = try Mosaic(directory: isSingle ? directory : directory.appending(path: name), identity: identity)
+            if let mosaic = open[name] { return mosaic }
+            let mosaic = try Mosaic(
+                directory: isSingle ? directory : directory.appending(path: name), job: description)
             open[name] = mosaic
             return mosaic
         }

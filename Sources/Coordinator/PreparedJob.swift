@@ -41,14 +41,27 @@ final class PreparedJob: Sendable {
     }
 
     /// Return the windows that are committed already, level by level.
-    func doneCores() throws -> [CoreSet] {
-        try plan.sets.indices.map { $0 == 0 ? CoreSet.empty : try mosaic.doneCores(level: $0) }
+    func doneCores() -> [CoreSet] {
+        plan.sets.indices.map { mosaic.doneCores(level: $0) }
     }
 
-    /// Read a window's condition from the stored pixels below it; base pixels are stored first where they are not yet.
+    /// Read a window's condition from the stored pixels below it.
     func request(for core: Core) throws -> WindowRequest {
-        if core.level == 1 { try storeBase(under: core) }
+        if core.level == 1 { try storeBase(under: plan.canvas.geometry.conditionRect(core)) }
         return WindowRequest(core: core, constants: constants(of: core), condition: try mosaic.condition(for: core))
+    }
+
+    /// Return a core as it is to be stored: transparent where the base map has no data.
+    func rendered(_ core: Core, pixels: [UInt8]) throws -> RenderedCore {
+        let shift = Int64(2 * core.level)
+        let rect = plan.canvas.geometry.coreRect(core)
+        let right = (rect.x + rect.width - 1) >> shift
+        let bottom = (rect.y + rect.height - 1) >> shift
+        try storeBase(
+            under: PixelRect(
+                x: rect.x >> shift, y: rect.y >> shift, width: right - (rect.x >> shift) + 1,
+                height: bottom - (rect.y >> shift) + 1))
+        return RenderedCore(core: core, rgb: pixels, alpha: try mosaic.mask(for: core))
     }
 
     /// The model's scalars beside the timestep, in its order.
@@ -59,11 +72,18 @@ final class PreparedJob: Sendable {
         }
     }
 
-    /// Warp and store the base tiles under a window of level 1, whole tiles of the canvas grid at a time.
-    private func storeBase(under core: Core) throws {
-        for parent in plan.canvas.parents(of: core) {
-            let tile = plan.canvas.tile(of: parent)
-            if try !mosaic.hasBase(tile) { try mosaic.storeBase(tile, base.tile(tile)) }
+    /// Warp and store the base tiles under pixels of level 0, whole tiles of the canvas grid, where they are not yet.
+    private func storeBase(under rect: PixelRect) throws {
+        let side = WindowGeometry.tile
+        for y in rect.y.floorDivided(by: side)..<(rect.y + rect.height).ceilDivided(by: side) {
+            for x in rect.x.floorDivided(by: side)..<(rect.x + rect.width).ceilDivided(by: side) {
+                let perTile = plan.canvas.geometry.coresPerTile
+                guard let core = plan.canvas.normalized(Core(level: 0, column: x * perTile, row: y * perTile)),
+                    !mosaic.isDone(core)
+                else { continue }
+                let tile = plan.canvas.tile(of: core)
+                try mosaic.storeBase([(tile, base.tile(tile))])
+            }
         }
     }
 }

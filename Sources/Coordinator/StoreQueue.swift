@@ -43,7 +43,7 @@ final class StoreQueue: Sendable {
     func finish(_ job: PreparedJob) {
         queue.async { [reply] in
             do {
-                try job.mosaic.completeOverviews()
+                try job.overviews.complete()
                 reply(.finalized(job.id, nil))
             } catch {
                 reply(.finalized(job.id, StoreFailure(error)))
@@ -62,8 +62,8 @@ final class StoreQueue: Sendable {
             guard let job = group.first?.job else { continue }
             let cores = group.map(\.core)
             do {
-                try job.mosaic.store(
-                    group.map { StoredCore(core: $0.core, pixels: $0.pixels, alpha: try job.mosaic.mask(of: $0.core)) })
+                try job.mosaic.store(group.map { try job.rendered($0.core, pixels: $0.pixels) })
+                try job.overviews.update(after: cores)
                 reply(.stored(id, cores))
             } catch {
                 reply(.unstored(id, cores, StoreFailure(error)))
