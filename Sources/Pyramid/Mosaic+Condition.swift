@@ -47,10 +47,11 @@ extension Mosaic {
         }
     }
 
-    /// Return stored pixels of a level as RGBA; columns wrap at the antimeridian, what is not there is transparent.
-    func read(_ rect: PixelRect, level: Int) throws -> [UInt8] {
+    /// Return stored pixels of a level, or of its overviews at a coarser zoom, as RGBA; columns wrap at the antimeridian,
+    /// what is not there is transparent.
+    func read(_ rect: PixelRect, level: Int, zoom: Int? = nil) throws -> [UInt8] {
         let side = WindowGeometry.tile
-        let zoom = canvas.zoom(level: level)
+        let zoom = zoom ?? canvas.zoom(level: level)
         let world = canvas.surface == .webMercator ? Int64(1) << Int64(zoom) : nil
         var out = [UInt8](repeating: 0, count: Int(rect.width * rect.height) * 4)
         for tileY in rect.y.floorDivided(by: side)..<(rect.y + rect.height).ceilDivided(by: side) {

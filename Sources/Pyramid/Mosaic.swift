@@ -30,6 +30,7 @@ public final class Mosaic: @unchecked Sendable {
     let writeLock = NSLock()
     private let stateLock = NSLock()
     private var done: [[Cell: DoneBits]]
+    private var overviewStates: [Int: OverviewState] = [:]
     private let lock: DirectoryLock?
 
     /// How much time PNG encoding takes; the pixels are the same.
@@ -136,6 +137,10 @@ public final class Mosaic: @unchecked Sendable {
             }
         }
     }
+
+    func overviews(level: Int) -> OverviewState? { stateLock.withLock { overviewStates[level] } }
+
+    func setOverviews(_ state: OverviewState) { stateLock.withLock { overviewStates[state.level] = state } }
 
     // MARK: - Tiles
 
