@@ -1,0 +1,134 @@
+internal import COpenBLAS
+public import Denoiser
+
+/// Runs a model on the CPU, every layer in Swift on OpenBLAS's matrix product.
+///
+/// A window's bits depend on the model, the window's inputs and ``profile`` only: OpenBLAS runs on one thread a call,
+/// and neither batch nor threads change which numbers are added in which order.
+public final class BLASEngine: DenoisingEngine {
+    public let profile: String
+    public let configuration: ModelConfiguration
+
+    let network: Network
+    private let team: Team
+    private let alone = Team(threads: 1)
+    private var workspaces: [Int: [Workspace]] = [:]
+    /// Receives every layer's output; with it set, windows run one after another.
+    var probe: ((String, Planes) -> Void)?
+
+    /// Prepare a model.
+    ///
+    /// - Parameter threads: the threads that compute, the calling one included. Whole windows run in parallel; what
+    ///   remains of a batch is shared layer by layer.
+    /// - Throws: `SafetensorsError` for weights that are not finite.
+    public init(model: ModelFile, threads: Int = 1) throws {
+        openblas_set_num_threads(1)
+        profile = BLASRuntime.profile
+        configuration = model.configuration
+        network = try Network(model)
+        team = Team(threads: threads)
+    }
+
+    public func begin(
+        conditions: [Float], constants: [Float], count: Int, window: Int
+    ) throws -> any DenoisingTrajectory {
+        try configuration.checkBatch(
+            conditions: conditions.count, constants: constants.count, count: count, window: window)
+        let trajectory = BLASTrajectory(self, count: count, window: window)
+        constants.withUnsafeBufferPointer { constants in
+            guard let base = constants.baseAddress else { return }
+            for index in 0..<count {
+                let width = configuration.scalars.count - 1
+                network.embedConstants(base + index * width, into: trajectory.embedding(index))
+            }
+        }
+        let size = conditions.count / count
+        conditions.withUnsafeBufferPointer { conditions in
+            guard let base = conditions.baseAddress else { return }
+            forEachWindow(count, window: window) { index, workspace in
+                network.encoder(base + index * size, workspace)
+                network.unet.condition(workspace.features, into: trajectory.condition(index), workspace)
+            }
+        }
+        return trajectory
+    }
+
+    /// Call `body` for every window of a batch with a workspace of its own.
+    func forEachWindow(_ count: Int, window: Int, _ body: (_ index: Int, _ workspace: Workspace) -> Void) {
+        let whole = team.lanes > 1 && probe == nil ? count / team.lanes * team.lanes : 0
+        let workspaces = prepare(window: window, count: whole > 0 ? team.lanes : 1)
+        if whole > 0 {
+            for workspace in workspaces { workspace.team = alone }
+            team.forEach(whole) { index, lane in body(index, workspaces[lane]) }
+        }
+        workspaces[0].team = team
+        workspaces[0].probe = probe
+        for index in whole..<count { body(index, workspaces[0]) }
+    }
+
+    private func prepare(window: Int, count: Int) -> [Workspace] {
+        var ready = workspaces[window] ?? []
+        while ready.count < count {
+            ready.append(Workspace(configuration, window: window, team: ready.isEmpty ? team : alone))
+            workspaces[window] = ready
+        }
+        return ready
+    }
+}
+
+/// A batch on its way; see ``BLASEngine``.
+final class BLASTrajectory: DenoisingTrajectory {
+    let count: Int
+    let window: Int
+    private let engine: BLASEngine
+    private let side: Int
+    private let conditions: FloatBuffer
+    private let embeddings: FloatBuffer
+    private let timestepEmbedding: FloatBuffer
+
+    init(_ engine: BLASEngine, count: Int, window: Int) {
+        let configuration = engine.configuration
+        self.engine = engine
+        self.count = count
+        self.window = window
+        side = window / configuration.unshuffle
+        conditions = FloatBuffer(
+            count: count * Planes.count(channels: configuration.widths[0], height: side, width: side))
+        embeddings = FloatBuffer(count: count * configuration.embedding)
+        timestepEmbedding = FloatBuffer(count: configuration.embedding)
+    }
+
+    /// A window's share of the input convolution that its condition makes.
+    func condition(_ index: Int) -> Planes {
+        let width = engine.configuration.widths[0]
+        let size = Planes.count(channels: width, height: side, width: side)
+        return Planes(base: conditions.pointer + index * size, channels: width, height: side, width: side)
+    }
+
+    /// A window's embedding of the constant scalars.
+    func embedding(_ index: Int) -> UnsafeMutablePointer<Float> {
+        embeddings.pointer + index * engine.configuration.embedding
+    }
+
+    func predict(
+        _ x: UnsafeBufferPointer<Float>, timestep: Float, into output: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        try engine.configuration.checkStep(input: x.count, output: output.count, count: count, window: window)
+        guard let source = x.baseAddress, let target = output.baseAddress else { return }
+        let network = engine.network
+        let size = x.count / count
+        network.embedTimestep(timestep, into: timestepEmbedding.pointer)
+        engine.forEachWindow(count, window: window) { index, workspace in
+            let embedding = workspace.embedding
+            addScaled(
+                timestepEmbedding.pointer, self.embedding(index), factor: 1, into: embedding.pointer,
+                count: embedding.count)
+            workspace.probe?(
+                "embed", Planes(base: embedding.pointer, channels: embedding.count, height: 1, width: 1))
+            map(AffineSiLU(scale: 1, shift: 0), embedding.pointer, embedding.pointer, embedding.count)
+            network.unet(
+                source + index * size, condition: condition(index), embedding: embedding.pointer,
+                into: target + index * size, workspace)
+        }
+    }
+}
