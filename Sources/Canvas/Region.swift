@@ -81,7 +81,7 @@ extension Region {
             throw CanvasError.region("box \(text): south must be below north (order is west,south,east,north)")
         }
         let span = east > west ? east - west : east - west + 360
-        guard span > 0, span <= 360 else {
+        guard west != east, span > 0, span <= 360 else {
             throw CanvasError.region("box \(text) is empty or wraps more than once: west and east must differ by 360° at most")
         }
         guard east > west || span <= 180 else {
