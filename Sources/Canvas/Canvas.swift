@@ -24,6 +24,24 @@ public struct Canvas: Hashable, Sendable, Codable {
         self.geometry = geometry
     }
 
+    private enum CodingKeys: CodingKey { case surface, baseZoom, geometry }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        surface = try values.decode(Surface.self, forKey: .surface)
+        baseZoom = try values.decode(Int.self, forKey: .baseZoom)
+        geometry = try values.decode(WindowGeometry.self, forKey: .geometry)
+        guard (0...Self.maximumZoom).contains(baseZoom) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .baseZoom, in: values,
+                debugDescription: "base zoom \(baseZoom) is not in 0 … \(Self.maximumZoom)")
+        }
+        if case .plane(let metres) = surface, !(metres > 0 && metres.isFinite) {
+            throw DecodingError.dataCorruptedError(
+                forKey: .surface, in: values, debugDescription: "\(metres) metres per pixel is not above 0")
+        }
+    }
+
     public func zoom(level: Int) -> Int { baseZoom + 2 * level }
 
     /// Return the pixels around the world at a level, or nil on a plane.

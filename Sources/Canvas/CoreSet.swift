@@ -1,6 +1,6 @@
 /// A set of cores of one level, as ranges of columns in each row.
 ///
-/// Memory grows with the number of rows and of ranges, not of cores; membership is a binary search.
+/// Memory grows with the number of rows and of ranges, not of cores; membership looks at the ranges of one row.
 public struct CoreSet: Hashable, Sendable {
     public typealias Columns = Range<Int64>
 
@@ -19,7 +19,7 @@ public struct CoreSet: Hashable, Sendable {
         while rows.last?.isEmpty == true { rows.removeLast() }
         let leading = rows.prefix(while: \.isEmpty).count
         rows.removeFirst(leading)
-        self.firstRow = firstRow + Int64(leading)
+        self.firstRow = rows.isEmpty ? 0 : firstRow + Int64(leading)
         self.spans = rows
         var total = 0
         var offsets = [0]
@@ -57,7 +57,7 @@ public struct CoreSet: Hashable, Sendable {
 
     /// Return the place of a core in row order, 0 ..< `count`, or nil where the set lacks it.
     ///
-    /// - Complexity: O(log ranges in the row).
+    /// - Complexity: O(ranges in the row).
     public func index(column: Int64, row: Int64) -> Int? {
         guard rows.contains(row) else { return nil }
         let line = Int(row - firstRow)

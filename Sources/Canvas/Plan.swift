@@ -25,10 +25,6 @@ public struct Plan: Sendable {
         coverage: (_ level: Int, _ candidates: CoreSet) throws -> CoreSet = { $1 }
     ) throws {
         guard levels >= 1 else { throw CanvasError.region("levels must be 1 or more, not \(levels)") }
-        guard levels <= 15, canvas.zoom(level: levels) <= Canvas.maximumZoom else {
-            throw CanvasError.region(
-                "\(levels) levels from zoom \(canvas.baseZoom) end beyond zoom \(Canvas.maximumZoom)")
-        }
         var sets = [try coverage(levels, region.cores(on: canvas, level: levels))]
         guard !sets[0].isEmpty else {
             throw CanvasError.region("the base map has no data there: every pixel is outside it or nodata")

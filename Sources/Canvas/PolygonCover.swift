@@ -1,7 +1,9 @@
-/// The cores that a polygon touches, found row by row.
+/// The cores that share area with a polygon, found row by row.
 ///
-/// A row's cores are those under any edge clipped to the row's band, and those between pairs of crossings of its
-/// middle line (even-odd): a core that no edge meets is wholly inside or wholly outside, so the middle line decides.
+/// A row's cores are those whose inside is met by an edge clipped to the row's band, and those between pairs of
+/// crossings of its middle line (even-odd): a core that no edge enters is wholly inside or wholly outside, so the
+/// middle line decides. Edges along the sides of cores enter none: a polygon that ends at the antimeridian does not
+/// reach the cores beyond it.
 struct PolygonCover {
     private struct Edge {
         var x0, y0, x1, y1: Double
@@ -38,18 +40,20 @@ struct PolygonCover {
         self.edges = edges
     }
 
+    /// - Throws: `CanvasError.region` where they are too many rows.
     /// - Complexity: O(rows + Σ rows met by each edge).
-    func cores() -> CoreSet {
+    func cores() throws -> CoreSet {
         let low = edges.map { min($0.y0, $0.y1) }.min() ?? 0
         let high = edges.map { max($0.y0, $0.y1) }.max() ?? 0
         let first = Int64(low.rounded(.down))
-        let end = max(first + 1, Int64(high.rounded(.up)))
+        let end = Int64(high.rounded(.up))
+        try Canvas.requireRows(first..<end)
         var spans = [[Range<Int64>]](repeating: [], count: Int(end - first))
         var crossings = [[Double]](repeating: [], count: spans.count)
         for edge in edges {
             let top = Int64(min(edge.y0, edge.y1).rounded(.down))
-            let bottom = max(top + 1, Int64(max(edge.y0, edge.y1).rounded(.up)))
-            for row in top..<min(bottom, end) {
+            let bottom = Int64(max(edge.y0, edge.y1).rounded(.up))
+            for row in top..<bottom {
                 let line = Int(row - first)
                 spans[line].append(Self.columns(of: edge, in: Double(row)...Double(row + 1)))
                 if let x = Self.crossing(of: edge, at: Double(row) + 0.5) { crossings[line].append(x) }
@@ -65,15 +69,11 @@ struct PolygonCover {
     }
 
     private static func columns(of edge: Edge, in band: ClosedRange<Double>) -> Range<Int64> {
-        var xs = [edge.x0, edge.x1]
-        if edge.y0 != edge.y1 {
-            xs = [edge.y0, edge.y1].map { y in
-                let clamped = min(max(y, band.lowerBound), band.upperBound)
-                return edge.x0 + (clamped - edge.y0) / (edge.y1 - edge.y0) * (edge.x1 - edge.x0)
-            }
+        let xs = [(edge.x0, edge.y0), (edge.x1, edge.y1)].map { x, y in
+            let clamped = min(max(y, band.lowerBound), band.upperBound)
+            return clamped == y ? x : edge.x0 + (clamped - edge.y0) / (edge.y1 - edge.y0) * (edge.x1 - edge.x0)
         }
-        let first = Int64(min(xs[0], xs[1]).rounded(.down))
-        return first..<max(first + 1, Int64(max(xs[0], xs[1]).rounded(.up)))
+        return Int64(min(xs[0], xs[1]).rounded(.down))..<Int64(max(xs[0], xs[1]).rounded(.up))
     }
 
     private static func crossing(of edge: Edge, at y: Double) -> Double? {

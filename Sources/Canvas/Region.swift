@@ -21,11 +21,13 @@ public struct GeoPoint: Hashable, Sendable, Codable {
 }
 
 extension Region {
-    /// Return the cores of a level that share at least one point with the region.
+    /// Return the cores of a level that share at least one pixel with the region.
     ///
-    /// - Throws: `CanvasError.region` where the region is empty, out of range, needs a world the canvas is not, or
-    ///   looks mistyped (a crossing of the antimeridian that spans more than half the world).
+    /// - Throws: `CanvasError.region` where the region is empty, out of range, needs a world the canvas is not,
+    ///   looks mistyped (a crossing of the antimeridian that spans more than half the world), or where the canvas has
+    ///   no such level.
     public func cores(on canvas: Canvas, level: Int) throws -> CoreSet {
+        try canvas.requireLevel(level)
         switch self {
         case .rect(let rect): return try Self.cores(of: rect, on: canvas, level: level)
         case .box(let west, let south, let east, let north):
@@ -47,16 +49,19 @@ extension Region {
         }
     }
 
+    /// The largest pixel coordinate of a plane at any level.
+    private static let bound = Int64(1) << 44
+
     private static func cores(of rect: PixelRect, on canvas: Canvas, level: Int) throws -> CoreSet {
-        let bound = Int64(1) << 40
         guard rect.width > 0, rect.height > 0 else {
             throw CanvasError.region("rectangle \(rect.width)×\(rect.height) is empty: give x,y,width,height > 0")
         }
-        guard abs(rect.x) < bound, abs(rect.y) < bound, rect.width < bound, rect.height < bound else {
-            throw CanvasError.region("rectangle coordinates must stay below 2^40")
-        }
         let scale = Int64(1) << Int64(2 * level)
-        return canvas.cover(
+        let allowed = -bound / scale...bound / scale
+        guard [rect.x, rect.y].allSatisfy(allowed.contains), max(rect.width, rect.height) <= bound / scale else {
+            throw CanvasError.region("rectangle coordinates must stay below 2^44 pixels of the finest level")
+        }
+        return try canvas.cover(
             level: level, x: rect.x * scale..<(rect.x + rect.width) * scale,
             y: rect.y * scale..<(rect.y + rect.height) * scale)
     }
@@ -76,8 +81,9 @@ extension Region {
             throw CanvasError.region("box \(text): south must be below north (order is west,south,east,north)")
         }
         let span = east > west ? east - west : east - west + 360
-        guard west != east, span <= 360 else {
-            throw CanvasError.region("box \(text) is empty or wraps more than once: west and east must differ by 360° at most")
+        guard west != east, span > 0, span <= 360 else {
+            throw CanvasError.region(
+                "box \(text) is empty or wraps more than once: west and east may differ by 360° at most")
         }
         guard east > west || span <= 180 else {
             throw CanvasError.region(
@@ -91,16 +97,41 @@ extension Region {
         guard y0 < y1 else {
             throw CanvasError.region("box \(text) lies beyond ±85.0511°, where Web Mercator ends")
         }
-        return canvas.cover(level: level, x: x0..<x1, y: y0..<y1)
+        return try canvas.cover(level: level, x: x0..<x1, y: y0..<y1)
     }
 }
 
 extension Canvas {
+    /// - Throws: `CanvasError.region` where the canvas has no such level.
+    func requireLevel(_ level: Int) throws {
+        guard (0...Self.maximumZoom).contains(baseZoom) else {
+            throw CanvasError.region("base zoom \(baseZoom) is not in 0 … \(Self.maximumZoom)")
+        }
+        guard level >= 0 else { throw CanvasError.region("level \(level) is below 0") }
+        guard level <= 15, zoom(level: level) <= Self.maximumZoom else {
+            throw CanvasError.region("\(level) levels from zoom \(baseZoom) end beyond zoom \(Self.maximumZoom)")
+        }
+    }
+
+    /// - Throws: `CanvasError.region` where a set of that many rows would not fit in memory.
+    static func requireRows(_ rows: Range<Int64>) throws {
+        guard rows.count <= maximumRows else {
+            throw CanvasError.region(
+                "it spans \(rows.count) rows of windows, \(maximumRows) at most: ask for a smaller region or fewer levels"
+            )
+        }
+    }
+
+    private static let maximumRows = 1 << 22
+
     /// Return the cores that meet a range of pixels; wrapped, and without what lies beyond the poles' limit.
-    func cover(level: Int, x: Range<Int64>, y: Range<Int64>) -> CoreSet {
+    ///
+    /// - Throws: `CanvasError.region` where they are too many rows.
+    func cover(level: Int, x: Range<Int64>, y: Range<Int64>) throws -> CoreSet {
         let size = geometry.core
         let columns = x.lowerBound.floorDivided(by: size)..<x.upperBound.ceilDivided(by: size)
         let rows = y.lowerBound.floorDivided(by: size)..<y.upperBound.ceilDivided(by: size)
+        try Self.requireRows(rows)
         return clipped(CoreSet(columns: columns, rows: rows), level: level)
     }
 

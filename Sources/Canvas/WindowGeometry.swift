@@ -34,7 +34,7 @@ public struct WindowGeometry: Hashable, Sendable, Codable {
         guard core >= 32, core <= Self.tile, core & (core - 1) == 0 else {
             throw CanvasError.geometry("core \(core) is not a power of two from 32 to 256")
         }
-        guard margin >= 0, margin % Self.factor == 0, 2 * margin <= 3 * core else {
+        guard margin >= 0, margin <= 3 * core / 2, margin % Self.factor == 0 else {
             throw CanvasError.geometry("margin \(margin) is not a multiple of 4 from 0 to \(3 * core / 2)")
         }
         self.init(uncheckedCore: core, margin: margin)

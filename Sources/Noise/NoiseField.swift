@@ -14,7 +14,8 @@ public enum NoiseMode: String, Codable, Sendable, CaseIterable {
 
 /// Gaussian noise, a pure function of seed, level, channel, stream and coordinates; the same bits on every machine.
 ///
-/// On the world surface x wraps modulo the width of the world. Coordinates count modulo 2⁴⁸.
+/// On the world surface x wraps modulo the width of the world. Beyond that, x counts modulo 2⁵⁰ and y modulo 2⁴⁸.
+/// The definition, to the bit, is docs/noise.md.
 public struct NoiseField: Sendable {
     public let seed: UInt64
     public let mode: NoiseMode
