@@ -61,7 +61,9 @@ final class ScriptedCoordinator {
     func until(_ what: String, _ condition: () -> Bool) throws {
         let deadline = ContinuousClock.now + .seconds(30)
         while !condition() {
-            guard ContinuousClock.now < deadline else { throw Late(description: "\(what) did not happen: \(log.suffix(20))") }
+            guard ContinuousClock.now < deadline else {
+                throw Late(description: "\(what) did not happen: \(log.suffix(20))")
+            }
             try turn()
         }
     }
