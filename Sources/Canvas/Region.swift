@@ -81,8 +81,9 @@ extension Region {
             throw CanvasError.region("box \(text): south must be below north (order is west,south,east,north)")
         }
         let span = east > west ? east - west : east - west + 360
-        guard span > 0, span <= 360 else {
-            throw CanvasError.region("box \(text) is empty or wraps more than once: west and east must differ by 360° at most")
+        guard west != east, span > 0, span <= 360 else {
+            throw CanvasError.region(
+                "box \(text) is empty or wraps more than once: west and east may differ by 360° at most")
         }
         guard east > west || span <= 180 else {
             throw CanvasError.region(
@@ -116,7 +117,8 @@ extension Canvas {
     static func requireRows(_ rows: Range<Int64>) throws {
         guard rows.count <= maximumRows else {
             throw CanvasError.region(
-                "it spans \(rows.count) rows of windows, \(maximumRows) at most: ask for a smaller region or fewer levels")
+                "it spans \(rows.count) rows of windows, \(maximumRows) at most: ask for a smaller region or fewer levels"
+            )
         }
     }
 

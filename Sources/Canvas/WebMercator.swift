@@ -21,8 +21,8 @@ public enum WebMercator {
 
     /// Return the pixel y of a latitude in degrees, clamped to ±85.0511°.
     public static func y(latitude: Double, zoom: Int) -> Double {
-        let clamped = min(max(latitude, -maximumLatitude), maximumLatitude)
-        let y = 0.5 - asinh(tan(clamped * .pi / 180)) / (2 * .pi)
+        guard abs(latitude) < maximumLatitude else { return latitude > 0 ? 0 : scalbn(256, zoom) }
+        let y = 0.5 - asinh(tan(latitude * .pi / 180)) / (2 * .pi)
         return scalbn(min(max(y, 0), 1) * 256, zoom)
     }
 

@@ -33,13 +33,11 @@ public struct Sampler: Sendable {
         }
     }
 
-    /// Return round(linspace(total − 1, 0, count)), halves to even; strictly decreasing for count ≤ total.
+    /// Return round(linspace(total − 1, 0, count)), halves up; strictly decreasing for count ≤ total.
     static func timesteps(_ count: Int, of total: Int) -> [Int] {
-        let last = Double(total - 1)
-        guard count > 1 else { return [total - 1] }
-        let increment = -last / Double(count - 1)
-        let inner = (0..<count - 1).map { Int((Double($0) * increment + last).rounded(.toNearestOrEven)) }
-        return inner + [0]
+        let intervals = count - 1
+        guard intervals > 0 else { return [total - 1] }
+        return (0...intervals).map { (2 * (total - 1) * (intervals - $0) + intervals) / (2 * intervals) }
     }
 
     private struct Map {

@@ -48,12 +48,8 @@ struct NoisePlane {
             (Lanes(repeating: block) | even, shared.0, shared.1, shared.2), key: seed)
         let odds = Philox<Lanes>.block(
             (Lanes(repeating: block | 1) | even, shared.0, shared.1, shared.2), key: seed)
-        let words = (
-            Self.interleave(evens.0, odds.0), Self.interleave(evens.1, odds.1),
-            Self.interleave(evens.2, odds.2), Self.interleave(evens.3, odds.3)
-        )
-        Self.store(words.0, words.1, output, output + 16)
-        Self.store(words.2, words.3, output + 32, output + 48)
+        Self.store(Self.interleave(evens.0, odds.0), Self.interleave(evens.1, odds.1), output)
+        Self.store(Self.interleave(evens.2, odds.2), Self.interleave(evens.3, odds.3), output + 32)
     }
 
     @inline(__always)
@@ -61,14 +57,18 @@ struct NoisePlane {
         unsafeBitCast((evens & 0xFFFF_FFFF) | odds &<< 32, to: SIMD16<UInt32>.self)
     }
 
+    /// Write the 32 values of a pair of words.
     @inline(__always)
     private static func store(
-        _ first: SIMD16<UInt32>, _ second: SIMD16<UInt32>,
-        _ output0: UnsafeMutablePointer<Float>, _ output1: UnsafeMutablePointer<Float>
+        _ first: SIMD16<UInt32>, _ second: SIMD16<UInt32>, _ output: UnsafeMutablePointer<Float>
     ) {
         let low = Gaussian.pair(first.lowHalf, second.lowHalf)
         let high = Gaussian.pair(first.highHalf, second.highHalf)
-        UnsafeMutableRawPointer(output0).storeBytes(of: SIMD16(lowHalf: low.0, highHalf: high.0), as: SIMD16<Float>.self)
-        UnsafeMutableRawPointer(output1).storeBytes(of: SIMD16(lowHalf: low.1, highHalf: high.1), as: SIMD16<Float>.self)
+        let bytes = UnsafeMutableRawPointer(output)
+        let stride = MemoryLayout<Gaussian.Values>.stride
+        bytes.storeBytes(of: low.0, as: Gaussian.Values.self)
+        bytes.storeBytes(of: high.0, toByteOffset: stride, as: Gaussian.Values.self)
+        bytes.storeBytes(of: low.1, toByteOffset: 2 * stride, as: Gaussian.Values.self)
+        bytes.storeBytes(of: high.1, toByteOffset: 3 * stride, as: Gaussian.Values.self)
     }
 }

@@ -30,7 +30,13 @@ struct GaussianData {
     }
 }
 
-let schedule = try! NoiseSchedule(linearBetaFrom: 0.0015, to: 0.0155, steps: 1000)
+let schedule: NoiseSchedule = {
+    do {
+        return try NoiseSchedule(linearBetaFrom: 0.0015, to: 0.0155, steps: 1000)
+    } catch {
+        fatalError("\(error)")
+    }
+}()
 
 extension Sampler {
     init(_ text: String, _ prediction: Prediction) throws {

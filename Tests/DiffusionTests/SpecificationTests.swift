@@ -23,7 +23,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["", "use ddim or dpm++"], ["DDIM:5", "use ddim or dpm++"], ["euler:5", "\"euler\""], ["ddim", "number of steps"],
+        ["", "use ddim or dpm++"], ["DDIM:5", "use ddim or dpm++"], ["euler:5", "\"euler\""],
+        ["ddim", "number of steps"],
         ["ddim:", "number of steps"], ["dpm++:x", "number of steps"], ["dpm++:12.5", "number of steps"],
         ["ddim:99999999999999999999", "number of steps"], ["ddim:0", "0 steps"], ["ddim:1001", "1001 steps"],
         ["dpm++:-3", "-3 steps"], ["ddim:5:eta=2", "eta 2.0"], ["ddim:5:eta=-0.1", "eta -0.1"],

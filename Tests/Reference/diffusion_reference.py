@@ -4,8 +4,11 @@ Usage: python diffusion_reference.py DIRECTORY (or the directory in TESSERA_REFE
 """
 
 import json
+import math
 import os
 import sys
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,12 @@ ALPHA_BAR = np.cumprod(1 - BETA)
 MEAN, SPREAD = 0.25, 0.5
 
 
+@cache
 def timesteps(steps):
-    return np.round(np.linspace(999, 0, steps)).astype(int)
+    if steps == 1:
+        return np.array([999])
+    exact = [Fraction(999 * (steps - 1 - i), steps - 1) for i in range(steps)]
+    return np.array([math.floor(t + Fraction(1, 2)) for t in exact])
 
 
 def split(prediction, x, m, abar):
