@@ -79,19 +79,24 @@ private final class SharedState: @unchecked Sendable {
 
     func serve(lane: Int) {
         var seen = 0
-        while true {
-            condition.lock()
-            while generation == seen && !stopped { condition.wait() }
-            seen = generation
-            let job = stopped ? nil : job
-            condition.unlock()
-            guard let job else { return }
-            work(job, lane: lane)
+        while takePart(lane: lane, seen: &seen) {
             condition.lock()
             running -= 1
             if running == 0 { condition.broadcast() }
             condition.unlock()
         }
+    }
+
+    /// Wait for the next job and work on it; false at the end. On return this thread holds no reference to the job.
+    private func takePart(lane: Int, seen: inout Int) -> Bool {
+        condition.lock()
+        while generation == seen && !stopped { condition.wait() }
+        seen = generation
+        let current = stopped ? nil : job
+        condition.unlock()
+        guard let current else { return false }
+        work(current, lane: lane)
+        return true
     }
 
     private func work(_ job: Job, lane: Int) {

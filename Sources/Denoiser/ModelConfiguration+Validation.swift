@@ -169,7 +169,7 @@ extension DecodingError {
         case .keyNotFound: "the key is missing"
         case .typeMismatch(let type, _): "it is no \(type)"
         case .valueNotFound: "it is null"
-        default: "it is not valid JSON or not a permitted value"
+        default: "it is not valid JSON or not a permitted value (\(context?.debugDescription.prefix(160) ?? ""))"
         }
     }
 }

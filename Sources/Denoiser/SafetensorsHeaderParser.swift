@@ -44,7 +44,11 @@ struct SafetensorsHeaderParser {
                     guard entries.count < Self.maximumTensors else {
                         throw SafetensorsError(.tooManyTensors, "more than \(Self.maximumTensors) tensors")
                     }
-                    entries.append(try entry(name))
+                    do {
+                        entries.append(try entry(name))
+                    } catch {
+                        throw SafetensorsError(error.code, tensor: name, error.reason, remedy: error.remedy)
+                    }
                 }
             } while try more(UInt8(ascii: "}"))
         }

@@ -47,12 +47,15 @@ struct ReferenceTests {
             let expected = try reference.layers.floats(layer)
             let size = expected.count / reference.count
             for index in 0..<reference.count {
-                let output = outputs.count == reference.count ? outputs[index] : outputs[index * reference.count + index]
+                let output =
+                    outputs.count == reference.count ? outputs[index] : outputs[index * reference.count + index]
                 let error = relativeError(output, expected[index * size..<(index + 1) * size])
                 #expect(error <= Self.tolerance, "\(name), \(layer), window \(index)")
             }
         }
-        let blocks = reference.layers.tensors.map(\.name).filter { $0.contains(".blocks.") || $0.contains(".attention.") }
+        let blocks = reference.layers.tensors.map(\.name).filter {
+            $0.contains(".blocks.") || $0.contains(".attention.")
+        }
         #expect(Set(blocks).isSubset(of: kept.keys))
         #expect(Set(["encode", "embed", "unet.input", "unet.output"]).isSubset(of: kept.keys))
     }
