@@ -1,0 +1,197 @@
+internal import Canvas
+internal import Foundation
+internal import GRDB
+internal import Raster
+
+/// One SQLite file of tiles: MBTiles 1.3 (`metadata`, `tiles`, rows from the south) and a `progress` table.
+///
+/// The journal is a rollback journal, deleted at each commit: after a kill at any moment the file holds exactly what was
+/// committed, and it opens read-only, in a folder that cannot be written, without companions. (A WAL file would not.)
+final class CellFile: Sendable {
+    /// A tile as it is to be stored; empty data leaves no row in `tiles`.
+    struct Change {
+        var tile: Tile
+        /// Bits of the cores that are stored; for overviews, all ones.
+        var done: UInt64
+        var data: [UInt8]
+        /// For overviews, the digest of the four children they were made from.
+        var sources: UInt64?
+
+        var checksum: UInt64 { data.isEmpty ? 0 : Checksum.of(data) }
+    }
+
+    struct Progress {
+        var tile: Tile
+        var done: UInt64
+        /// `Checksum.of` the tile's data; 0 where it has none.
+        var checksum: UInt64
+        var sources: UInt64?
+    }
+
+    let path: String
+    private let queue: DatabaseQueue
+
+    /// "MPBX", as the MBTiles specification assigns it.
+    static let applicationID: Int32 = 0x4d50_4258
+
+    init(path: String, mode: Mode) throws {
+        self.path = path
+        var configuration = Configuration()
+        configuration.readonly = mode == .read
+        configuration.busyMode = .timeout(10)
+        configuration.label = "cell"
+        if mode != .read {
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        }
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            if case .create(let metadata) = mode { try Self.create(queue, metadata) }
+            try queue.read { db in
+                let id = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+                guard id == Self.applicationID, try db.tableExists("progress"), try db.tableExists("tiles") else {
+                    throw MosaicError.damaged(file: path, reason: "it is not a cell of tiles")
+                }
+            }
+        } catch {
+            throw MosaicError.from(error, path: path)
+        }
+    }
+
+    enum Mode: Equatable {
+        case read
+        case write
+        /// Open for writing, and make the tables where they are missing.
+        case create([String: String])
+    }
+
+    private static func create(_ queue: DatabaseQueue, _ metadata: [String: String]) throws {
+        try queue.inDatabase { db in
+            guard try !db.tableExists("progress") else { return }
+            try db.execute(sql: "PRAGMA page_size = 16384")
+            try db.inTransaction {
+                try db.execute(
+                    sql: """
+                        PRAGMA application_id = \(applicationID);
+                        CREATE TABLE metadata (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+                        CREATE TABLE tiles (
+                            zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL,
+                            tile_data BLOB NOT NULL);
+                        CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
+                        CREATE TABLE progress (
+                            zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL,
+                            done INTEGER NOT NULL, checksum INTEGER NOT NULL, sources INTEGER,
+                            PRIMARY KEY (zoom_level, tile_column, tile_row)) WITHOUT ROWID;
+                        """)
+                for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
+                    try db.execute(sql: "INSERT INTO metadata VALUES (?, ?)", arguments: [name, value])
+                }
+                return .commit
+            }
+        }
+    }
+
+    /// Store tiles in one transaction: all of them, or none and an error.
+    func write(_ changes: [Change]) throws {
+        guard !changes.isEmpty else { return }
+        try run {
+            try queue.write { db in
+                let progress = try db.cachedStatement(sql: "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?)")
+                let insert = try db.cachedStatement(sql: "INSERT OR REPLACE INTO tiles VALUES (?, ?, ?, ?)")
+                let remove = try db.cachedStatement(
+                    sql: "DELETE FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?")
+                for change in changes {
+                    let key: [any DatabaseValueConvertible] = [change.tile.zoom, change.tile.x, change.tile.tmsRow]
+                    try progress.execute(
+                        arguments: StatementArguments(key) + [
+                            Int64(bitPattern: change.done), Int64(bitPattern: change.checksum),
+                            change.sources.map { Int64(bitPattern: $0) },
+                        ])
+                    if change.data.isEmpty {
+                        try remove.execute(arguments: StatementArguments(key))
+                    } else {
+                        try insert.execute(arguments: StatementArguments(key) + [Data(change.data)])
+                    }
+                }
+                if let least = changes.map(\.tile.zoom).min() {
+                    try db.execute(
+                        sql: """
+                            UPDATE metadata SET value = CAST(? AS TEXT)
+                            WHERE name = 'minzoom' AND CAST(value AS INTEGER) > ?
+                            """, arguments: [least, least])
+                }
+            }
+        }
+    }
+
+    /// Return a tile's data and checksum, or nil where none is stored.
+    ///
+    /// - Throws: `MosaicError.damaged` where the data do not have the checksum.
+    func tile(_ tile: Tile) throws -> (data: [UInt8], checksum: UInt64)? {
+        let found = try run {
+            try queue.read { db -> (Data, UInt64)? in
+                let statement = try db.cachedStatement(
+                    sql: """
+                        SELECT tile_data, checksum FROM tiles NATURAL JOIN progress
+                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?
+                        """)
+                return try Row.fetchOne(statement, arguments: [tile.zoom, tile.x, tile.tmsRow]).map {
+                    ($0[0], UInt64(bitPattern: $0[1]))
+                }
+            }
+        }
+        guard let found else { return nil }
+        let data = [UInt8](found.0)
+        guard Checksum.of(data) == found.1 else {
+            throw MosaicError.damaged(file: path, reason: "tile \(tile) does not have its checksum")
+        }
+        return (data, found.1)
+    }
+
+    func progress(of tile: Tile) throws -> Progress? {
+        try run {
+            try queue.read { db in
+                let statement = try db.cachedStatement(
+                    sql: """
+                        SELECT zoom_level, tile_column, tile_row, done, checksum, sources FROM progress
+                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?
+                        """)
+                return try Row.fetchOne(statement, arguments: [tile.zoom, tile.x, tile.tmsRow]).map(Self.progress)
+            }
+        }
+    }
+
+    /// Call `body` for every tile of a zoom, or of all.
+    func forEachProgress(zoom: Int? = nil, _ body: (Progress) throws -> Void) throws {
+        try run {
+            try queue.read { db in
+                let condition = zoom.map { " WHERE zoom_level = \($0)" } ?? ""
+                let rows = try Row.fetchCursor(
+                    db,
+                    sql: "SELECT zoom_level, tile_column, tile_row, done, checksum, sources FROM progress\(condition)")
+                while let row = try rows.next() { try body(Self.progress(row)) }
+            }
+        }
+    }
+
+    private static func progress(_ row: Row) -> Progress {
+        let sources: Int64? = row[5]
+        return Progress(
+            tile: Tile(zoom: row[0], x: row[1], tmsRow: row[2]), done: UInt64(bitPattern: row[3]),
+            checksum: UInt64(bitPattern: row[4]), sources: sources.map { UInt64(bitPattern: $0) })
+    }
+
+    /// Limit the file's size, so that tests can fill it.
+    func limit(pages: Int) throws {
+        try queue.inDatabase { try $0.execute(sql: "PRAGMA max_page_count = \(pages)") }
+    }
+
+    func close() { try? queue.close() }
+
+    private func run<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            throw MosaicError.from(error, path: path)
+        }
+    }
+}
