@@ -36,7 +36,7 @@ public final class ZMQPoller {
 
 /// Ends a `ZMQPoller`'s wait from any thread, and from signal handlers.
 public final class WakeUp: Sendable {
-    let descriptor: Int32
+    package let descriptor: Int32
 
     /// - Throws: `TransportError` where the process has no file descriptors left.
     public init() throws {

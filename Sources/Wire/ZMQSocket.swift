@@ -52,6 +52,11 @@ public final class ZMQSocket {
         zmq_close(pointer)
     }
 
+    /// Drop what is not sent yet when the socket is closed, rather than trying for a while.
+    public func abandon() throws {
+        try set(ZMQ_LINGER, 0)
+    }
+
     /// Listen on an endpoint, and return it with the port that was taken.
     ///
     /// - Throws: `TransportError` where the address is in use, not of this machine or not permitted.
