@@ -18,10 +18,11 @@ import Testing
         func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
         func text(_ name: String) -> String { (try? String(contentsOfFile: path(name), encoding: .utf8)) ?? "" }
 
-        /// Block until someone opens a FIFO for writing.
+        /// Block until someone writes into a FIFO.
         func awaitWriter(_ name: String) {
             let descriptor = open(path(name), O_RDONLY)
-            #expect(descriptor >= 0)
+            var byte: UInt8 = 0
+            #expect(read(descriptor, &byte, 1) == 1)
             close(descriptor)
         }
 

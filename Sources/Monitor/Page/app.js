@@ -41,7 +41,7 @@ function bytes(count) {
 }
 const file = path => path ? path.split("/").pop() : null;
 function phase(job) {
-  if (job.progress.phase === "finished" && failed(job)) return "failed";
+  if (job.progress.phase === "finished" && failed(job)) return "incomplete";
   return job.progress.phase;
 }
 
@@ -167,7 +167,7 @@ function spark(job) {
   const top = Math.max(...rates, 1e-9) * 1.15;
   const points = rates.map((rate, i) => `${(240 * i / Math.max(1, rates.length - 1)).toFixed(1)},${(39 - 38 * rate / top).toFixed(1)}`);
   const [area, line] = $("spark").children;
-  $("spark").classList.toggle("hidden", points.length < 2);
+  $("spark").style.display = points.length > 1 ? "" : "none";
   line.setAttribute("d", points.length > 1 ? `M${points.join("L")}` : "");
   area.setAttribute("d", points.length > 1 ? `M0,40L${points.join("L")}L240,40Z` : "");
 }
@@ -263,13 +263,14 @@ function render() {
   if (!status) return;
   const jobs = status.jobs;
   if (!jobs.some(job => job.id === state.chosen)) {
-    state.chosen = (jobs.find(job => job.progress.phase === "running") || jobs[jobs.length - 1] || {}).id;
+    const first = wanted => jobs.find(job => job.progress.phase === wanted);
+    state.chosen = (first("running") || first("paused") || jobs[jobs.length - 1] || {}).id;
   }
   const job = jobs.find(item => item.id === state.chosen);
   put($("where"), `${status.endpoint} · ${status.softwareVersion}`);
   put($("workerhint"), `tessera worker --connect ${status.endpoint}`);
   $("empty").hidden = jobs.length > 0;
-  put($("hint"), `tessera submit --to ${location.origin} \\\n  --bbox=6.5,45.5,7.5,46.2 --levels 2 --seed 7`);
+  put($("hint"), `tessera submit --to ${location.origin} \\\n    --bbox=6.5,45.5,7.5,46.2 \\\n    --levels 2 --seed 7`);
   document.title = job ? `${Math.floor(100 * done(job) / Math.max(1, planned(job)))} % · Tessera` : "Tessera";
   showJob(job);
   showJobs(jobs);

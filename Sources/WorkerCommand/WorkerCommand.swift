@@ -1,0 +1,106 @@
+public import ArgumentParser
+import BLASEngine
+import Foundation
+import Wire
+import Worker
+
+/// `tessera worker`, and all of `tessera-worker`.
+public struct WorkerCommand: ParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Render windows for a coordinator.",
+        discussion: """
+            The worker registers with the coordinator, fetches the model it lacks (checked by its SHA-256), and renders \
+            until it is drained. It keeps trying while the coordinator is away, for --patience seconds.
+
+            One worker a core or two, with one thread each, is faster than one worker with many threads, and its \
+            pixels do not depend on the number of threads either way.
+
+            SIGTERM or Ctrl-C finishes the batch at hand and leaves; a second one gives the batch back at once. \
+            Exit status: 0 drained, 1 failed (no coordinator, or refused), 2 wrong usage.
+
+            Example: tessera worker --connect tcp://127.0.0.1:5555 --batch 4
+            """)
+
+    public enum Engine: String, CaseIterable, ExpressibleByArgument, Sendable {
+        case blas
+    }
+
+    @Option(help: ArgumentHelp("The coordinator's address.", valueName: "tcp://host:port"))
+    public var connect: String
+
+    @Option(help: "What the coordinator calls this worker; host and process id by default.")
+    public var name: String?
+
+    @Option(help: "Windows rendered together: more is faster on wide machines, and takes more memory.")
+    public var batch = 2
+
+    @Option(help: "Threads of the engine.")
+    public var threads = 1
+
+    @Option(help: "What computes the network: \(Engine.allCases.map(\.rawValue).joined(separator: ", ")).")
+    public var engine = Engine.blas
+
+    @Option(help: ArgumentHelp("A model to use without fetching it; may be given several times.", valueName: "file"))
+    public var model: [String] = []
+
+    @Option(help: ArgumentHelp("Where fetched models are kept; ~/.cache/tessera/models by default.", valueName: "dir"))
+    public var cache: String?
+
+    @Option(help: "Seconds to try without a coordinator before giving up; 0 never does.")
+    public var patience = 60
+
+    @Flag(help: "Connect to another machine without encryption, on a network where every machine is trusted.")
+    public var insecure = false
+
+    @Flag(help: "Log every batch, not only what is out of the ordinary.")
+    public var verbose = false
+
+    public init() {}
+
+    public mutating func validate() throws {
+        let endpoint: Endpoint
+        do {
+            endpoint = try Endpoint(connect)
+        } catch {
+            throw ValidationError("--connect \(connect): \(error)")
+        }
+        guard endpoint.port != nil else {
+            throw ValidationError("--connect \(connect) names no port: give the one that the coordinator printed.")
+        }
+        guard endpoint.isLoopback || insecure else {
+            throw ValidationError(
+                "\(endpoint) is another machine, and this version does not encrypt yet: tunnel the port "
+                    + "(ssh -L 5555:127.0.0.1:5555 HOST) and connect to 127.0.0.1, or pass --insecure on a network "
+                    + "where every machine is trusted.")
+        }
+        guard (1...Limits.windows).contains(batch) else {
+            throw ValidationError("--batch is 1 to \(Limits.windows) windows, not \(batch).")
+        }
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads is 1 to 1024, not \(threads).") }
+        guard patience >= 0 else { throw ValidationError("--patience is seconds, 0 or more, not \(patience).") }
+    }
+
+    public func run() throws {
+        BLASRuntime.reexecIfNeeded()
+        let threads = threads
+        let options = WorkerOptions(
+            endpoint: try Endpoint(connect),
+            name: name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
+            batch: batch, device: "cpu", profile: BLASRuntime.profile, models: model.map { URL(filePath: $0) },
+            cache: cacheDirectory, patience: patience == 0 ? nil : .seconds(patience), softwareVersion: Version.current,
+            log: WorkerLog(isVerbose: verbose).note, makeEngine: { try BLASEngine(model: $0, threads: threads) })
+        let worker = try Worker(options)
+        let signals = SignalDrain(worker)
+        let outcome = withExtendedLifetime(signals) { worker.run() }
+        if case .failed(let reason) = outcome { Program.complain("worker \(options.name): \(reason)") }
+        throw ExitCode(outcome.exitCode)
+    }
+
+    private var cacheDirectory: URL {
+        if let cache { return URL(filePath: cache) }
+        let environment = ProcessInfo.processInfo.environment
+        let root = environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
+        return (root ?? URL(filePath: NSHomeDirectory()).appending(path: ".cache")).appending(path: "tessera/models")
+    }
+}

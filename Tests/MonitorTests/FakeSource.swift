@@ -1,0 +1,66 @@
+import Canvas
+import Coordinator
+import Foundation
+import Monitor
+import Scheduling
+import Synchronization
+
+/// A coordinator that is nothing but its state: it notes what it is asked to do.
+final class FakeSource: MonitorSource {
+    struct State {
+        var status: Status
+        var mosaics: [String]
+        var tiles: [String: MonitorTile] = [:]
+        var submitted: [JobRequest] = []
+        var calls: [String] = []
+    }
+
+    let state: Mutex<State>
+
+    init(_ json: String = FakeSource.standard, mosaics: [String] = [""]) throws {
+        let status = try APICoding.decoder().decode(Status.self, from: Data(json.utf8))
+        state = Mutex(State(status: status, mosaics: mosaics))
+    }
+
+    func edit<Value: Sendable>(_ body: (inout State) -> Value) -> Value { state.withLock { body(&$0) } }
+
+    func status() -> Status { edit { $0.status } }
+    func mosaics() -> [String] { edit { $0.mosaics } }
+
+    func tile(mosaic: String, _ tile: Tile) throws -> MonitorTile? {
+        edit { $0.tiles["\(mosaic) \(tile)"] }
+    }
+
+    func submit(_ request: JobRequest) throws -> JobID {
+        guard request.base != "/missing.tif" else { throw CanvasError.region("base map /missing.tif: no such file") }
+        return edit {
+            $0.submitted.append(request)
+            return "job-\($0.submitted.count)"
+        }
+    }
+
+    func pause(_ id: JobID) throws { edit { $0.calls.append("pause \(id)") } }
+    func resume(_ id: JobID) throws { throw MonitorError.refused("job \"\(id)\" is not paused") }
+    func cancel(_ id: JobID) throws { edit { $0.calls.append("cancel \(id)") } }
+    func drain(worker: UInt64, now: Bool, reason: String) throws {
+        edit { $0.calls.append("drain \(worker) \(now) \(reason)") }
+    }
+
+    static let standard = """
+        {"softwareVersion": "0.1.0", "endpoint": "tcp://127.0.0.1:5555", "started": "2026-11-21T01:02:03Z",
+         "jobs": [{
+            "id": "alps", "mosaic": "",
+            "request": {"base": "/data/map.tif", "levels": 2, "seed": 7, "noise": "canvas", "exact": false,
+                "priority": 0, "geometry": {"core": 128, "margin": 64}},
+            "progress": {"phase": "running", "inFlight": 4, "levels": [
+                {"level": 1, "planned": 40, "done": 32, "failed": 0},
+                {"level": 2, "planned": 480, "done": 121, "failed": 1}]},
+            "rate": 2.5, "secondsLeft": 146.5, "error": null,
+            "failures": [{"window": "2/1071/714", "reason": "not a number in the output"}],
+            "zooms": [5, 9], "bounds": [6.5, 45.5, 7.5, 46.2], "pixels": [67840, 46592, 1024, 768]}],
+         "workers": [{
+            "id": 1, "name": "worker-1", "host": "node", "pid": 4711, "device": "cpu",
+            "profile": "blas/SkylakeX-0.3.21", "batch": 2, "leased": 4, "windowsDone": 77, "secondsPerWindow": 0.8,
+            "residentBytes": 412000000, "secondsSinceHeard": 0.3, "isDraining": false, "lastError": null}]}
+        """
+}
