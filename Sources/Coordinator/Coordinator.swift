@@ -1,6 +1,6 @@
 public import Canvas
 public import Foundation
-import Logging
+public import Logging
 public import Pyramid
 public import Scheduling
 import Synchronization

@@ -6,7 +6,7 @@ import Testing
 
 /// A model with random weights, inputs for two windows, and what PyTorch computes from them in float64.
 struct Reference {
-    /// The models that `write_references.py` always makes, and those that it was given.
+    /// The models that `network_reference.py` always makes, and those that it was given.
     static let names: [String] = {
         let required = ["tiny", "attention", "scalars", "least"]
         let found = directory.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) } ?? []
@@ -25,7 +25,7 @@ struct Reference {
 
     init(_ name: String) throws {
         let remedy =
-            "Run `PYTHONPATH=training python Tests/References/write_references.py DIR` in the training environment and"
+            "Run `PYTHONPATH=training python Tests/Reference/network_reference.py DIR` in the training environment and"
             + " set TESSERA_REFERENCE=DIR; `make test` does both."
         guard let path = Self.directory else {
             throw Missing(description: "TESSERA_REFERENCE is not set. " + remedy)
