@@ -33,7 +33,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "tessera",
     products: [
-        .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
     ],
@@ -72,16 +71,31 @@ let package = Package(
                 logging,
             ]),
 
+        module("Worker", ["Canvas", "Noise", "Diffusion", "Denoiser", "Wire", crypto]),
+        module("WorkerCommand", ["Worker", "BLASEngine", "Wire", arguments]),
+        module("Fleet", ["CFleet"]),
+        module(
+            "Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, httpTypes, logging, nio],
+            resources: [.embedInCode("Page")]),
+        .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
+
         tests("Canvas", []),
         tests("Noise", ["Canvas"]),
         tests("Diffusion", []),
         tests("Denoiser", []),
         tests("BLASEngine", ["Denoiser"]),
         tests("Evaluation", []),
+        //tests("Raster", ["Canvas"]),
+        //tests("Pyramid", ["Canvas", "Raster", database]),
         tests("Wire", ["Canvas"]),
         tests("Scheduling", ["Canvas"]),
+        tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire"]),
+        tests("Fleet", ["fleet-probe"]),
+        tests("Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", logging]),
         .executableTarget(
-            name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS"], path: "Benchmarks/bench-engine",
-            swiftSettings: settings),
+            name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS", "Denoiser"],
+            path: "Benchmarks/bench-engine", swiftSettings: settings),
     ]
 )

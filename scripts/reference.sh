@@ -6,8 +6,6 @@ python=$(realpath --no-symlinks "$1")
 out=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out"
-for script in "$root"/Tests/Reference/*_reference.py; do
-    "$python" "$script" --out "$out"
-done
-cd "$root/training"
-"$python" -m tessera_train.reference --out "$out"
+"$python" "$root/Tests/Reference/noise_reference.py" "$out"
+"$python" "$root/Tests/Reference/diffusion_reference.py" "$out"
+PYTHONPATH=$root/training "$python" "$root/Tests/Reference/network_reference.py" "$out" "$root/models/tiny.safetensors"

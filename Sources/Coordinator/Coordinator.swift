@@ -1,6 +1,6 @@
 public import Canvas
 public import Foundation
-import Logging
+public import Logging
 public import Pyramid
 public import Scheduling
 import Synchronization
@@ -210,8 +210,8 @@ public final class Coordinator: Sendable {
     public func mosaics() -> [String] { library.names }
 
     /// Return what there is to show of a tile: its final pixels, or a preview.
-    public func tile(mosaic name: String, _ tile: Tile) throws -> DisplayTile? {
-        try library.opened(name)?.tile(tile)
+    public func tile(mosaic name: String, _ tile: Tile) throws -> TileData? {
+        try library.opened(name)?.tile(zoom: tile.zoom, x: tile.x, y: tile.y)
     }
 
     /// Stop: lease no more, ask the workers to end, commit what has arrived, and close.

@@ -14,7 +14,7 @@ import Wire
 final class MosaicLibrary: Sendable {
     private let directory: URL
     private let isSingle: Bool
-    private let open = Mutex<[String: Mosaic]>([:])
+    private let open = Mutex<[String: OpenMosaic]>([:])
 
     init(directory: URL, isSingle: Bool) {
         self.directory = directory
@@ -23,7 +23,7 @@ final class MosaicLibrary: Sendable {
 
     var names: [String] { open.withLock { $0.keys.sorted() } }
 
-    func opened(_ name: String) -> Mosaic? { open.withLock { $0[name] } }
+    func opened(_ name: String) -> Mosaic? { open.withLock { $0[name]?.mosaic } }
 
     func close() { open.withLock { $0.removeAll() } }
 
@@ -66,7 +66,7 @@ final class MosaicLibrary: Sendable {
             ])
         let name = isSingle ? "" : try Self.name(of: mosaicDescription)
         return PreparedJob(
-            id: id, request: request, mosaicName: name, mosaic: try mosaic(name, mosaicDescription), base: base,
+            id: id, request: request, mosaicName: name, output: try output(name, mosaicDescription, plan), base: base,
             plan: plan,
             description: JobDescription(
                 jobID: id, model: digest, modelSize: UInt64(modelBytes.count), sampler: sampler.description,
@@ -84,13 +84,15 @@ final class MosaicLibrary: Sendable {
         return digest.prefix(6).map { String(format: "%02x", $0) }.joined()
     }
 
-    private func mosaic(_ name: String, _ description: MosaicDescription) throws -> Mosaic {
+    private func output(_ name: String, _ description: MosaicDescription, _ plan: Plan) throws -> OpenMosaic {
         try open.withLock { open in
-            if let mosaic = open[name] { return mosaic }
-            let mosaic = try Mosaic(
-                directory: isSingle ? directory : directory.appending(path: name), job: description)
-            open[name] = mosaic
-            return mosaic
+            let output =
+                try open[name]
+                ?? OpenMosaic(
+                    try Mosaic(directory: isSingle ? directory : directory.appending(path: name), job: description))
+            try output.add(plan.sets[plan.levels])
+            open[name] = output
+            return output
         }
     }
 

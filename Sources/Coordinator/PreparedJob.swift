@@ -15,7 +15,7 @@ final class PreparedJob: Sendable {
     let request: JobRequest
     /// The mosaic's folder below the coordinator's directory; empty where it is the directory itself.
     let mosaicName: String
-    let mosaic: Mosaic
+    let output: OpenMosaic
     let base: BaseMap
     let plan: Plan
     let description: JobDescription
@@ -25,13 +25,13 @@ final class PreparedJob: Sendable {
     private let degradation: [Double]
 
     init(
-        id: JobID, request: JobRequest, mosaicName: String, mosaic: Mosaic, base: BaseMap, plan: Plan,
+        id: JobID, request: JobRequest, mosaicName: String, output: OpenMosaic, base: BaseMap, plan: Plan,
         description: JobDescription, modelBytes: Data, scalars: [ModelConfiguration.Scalar], degradation: [Double]
     ) {
         self.id = id
         self.request = request
         self.mosaicName = mosaicName
-        self.mosaic = mosaic
+        self.output = output
         self.base = base
         self.plan = plan
         self.description = description
@@ -39,6 +39,8 @@ final class PreparedJob: Sendable {
         self.scalars = scalars
         self.degradation = degradation
     }
+
+    var mosaic: Mosaic { output.mosaic }
 
     /// Return the windows that are committed already, level by level.
     func doneCores() -> [CoreSet] {

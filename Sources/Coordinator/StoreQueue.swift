@@ -43,7 +43,7 @@ final class StoreQueue: Sendable {
     func finish(_ job: PreparedJob) {
         queue.async { [reply] in
             do {
-                try job.overviews.complete()
+                try job.output.overviews.heal()
                 reply(.finalized(job.id, nil))
             } catch {
                 reply(.finalized(job.id, StoreFailure(error)))
@@ -63,7 +63,7 @@ final class StoreQueue: Sendable {
             let cores = group.map(\.core)
             do {
                 try job.mosaic.store(group.map { try job.rendered($0.core, pixels: $0.pixels) })
-                try job.overviews.update(after: cores)
+                try job.output.overviews.update(after: cores)
                 reply(.stored(id, cores))
             } catch {
                 reply(.unstored(id, cores, StoreFailure(error)))

@@ -107,7 +107,7 @@ public struct SafetensorsFile: Sendable {
 
 extension SafetensorsFile {
     /// Read a regular file whole; directories, devices and pipes are refused.
-    static func read(_ url: URL) throws(SafetensorsError) -> Data {
+    public static func read(_ url: URL) throws(SafetensorsError) -> Data {
         let remedy = "Give the path of a .safetensors file that you may read."
         do {
             guard try url.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else {

@@ -1,6 +1,10 @@
 """Train a denoiser.
 
     python -m tessera_train.train --data DIR --out DIR [--minutes M | --steps N] [--resume]
+    torchrun --nproc-per-node 2 -m tessera_train.train --threads 1 …
+
+Under torchrun every process takes its share of the crops of each batch and the gradients are summed, so
+that the losses are those of one process.
 """
 
 import argparse
@@ -13,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import distributed
 
 from .data import BackgroundBatches, Batch, make_sampler
 from .diffusion import Schedule
@@ -27,12 +32,47 @@ def read_json(path) -> dict:
         return json.load(file)
 
 
+class Group:
+    """The processes of a run; one alone where torchrun did not start it."""
+
+    def __init__(self):
+        self.rank, self.size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        if self.size > 1 and not distributed.is_initialized():
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+    def sum(self, tensors: list[torch.Tensor]):
+        """Replace the tensors by their sums over all processes."""
+        if self.size == 1:
+            return
+        flat = torch._utils._flatten_dense_tensors(tensors)
+        distributed.all_reduce(flat)
+        parts = torch._utils._unflatten_dense_tensors(flat, tensors)
+        torch._foreach_copy_(tensors, list(parts))
+
+    def gather(self, values: torch.Tensor) -> torch.Tensor:
+        """Interleave the equally long values of all processes."""
+        if self.size == 1:
+            return values
+        parts = [torch.empty_like(values) for _ in range(self.size)]
+        distributed.all_gather(parts, values.contiguous())
+        return torch.stack(parts, dim=1).flatten()
+
+    def agree(self, value: float) -> float:
+        """The first process's value."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64)
+        distributed.broadcast(shared, 0)
+        return float(shared)
+
+
 class Trainer:
     """Model, optimiser, EMA and step counter; every random draw is a function of (seed, step)."""
 
     def __init__(self, config: dict, recipe: dict, device: str = "cpu"):
         self.config, self.recipe = {**config, "prediction": recipe["prediction"]}, recipe
         self.device = torch.device(device)
+        self.group = Group()
         torch.manual_seed(recipe["seed"])
         self.model = Denoiser(self.config).to(self.device, memory_format=torch.channels_last)
         self.ema = {k: v.detach().clone().float() for k, v in self.model.state_dict().items()}
@@ -54,19 +94,22 @@ class Trainer:
         return r["learning_rate"] * scale * min(1.0, (self.step + 1) / r["warmup"])
 
     def losses(self, batch: Batch) -> torch.Tensor:
-        """Loss of each crop (N,): MSE of v, or of ε with P2 weights (1 / (1 + SNR)^γ, k = 1)."""
+        """Loss of each of this process's crops: MSE of v, or of ε with P2 weights (1 / (1 + SNR)^γ, k = 1)."""
         n = len(batch.metres)
+        if n % self.group.size:
+            raise ValueError(f"{n} crops do not divide among {self.group.size} processes")
+        mine = slice(self.group.rank, None, self.group.size)
         generator = torch.Generator().manual_seed((self.recipe["seed"] << 32) + batch.step)
         strata = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator)) / n
-        t = (strata * len(self.alpha_bar)).long().clamp(max=len(self.alpha_bar) - 1).to(self.device)
-        noise = torch.randn(batch.target.shape, generator=generator).to(self.device)
-        x0 = torch.from_numpy(batch.target).to(self.device).float() / 127.5 - 1
-        coarse = torch.from_numpy(batch.coarse).to(self.device).float() / 127.5 - 1
+        t = (strata * len(self.alpha_bar)).long().clamp(max=len(self.alpha_bar) - 1)[mine].to(self.device)
+        noise = torch.randn(batch.target.shape, generator=generator)[mine].to(self.device)
+        x0 = torch.from_numpy(batch.target[mine]).to(self.device).float() / 127.5 - 1
+        coarse = torch.from_numpy(batch.coarse[mine]).to(self.device).float() / 127.5 - 1
         ab = self.alpha_bar[t][:, None, None, None]
         a, s = ab.sqrt(), (1 - ab).sqrt()
         x = (a * x0 + s * noise).contiguous(memory_format=torch.channels_last)
         coarse = coarse.contiguous(memory_format=torch.channels_last)
-        scalars = self.scalars(t, batch)
+        scalars = self.scalars(t, batch.metres[mine], batch.strength[mine])
         bf16 = self.recipe["precision"] == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             prediction = self.model(x, coarse, scalars)
@@ -76,11 +119,11 @@ class Trainer:
             loss = loss * (1 - self.alpha_bar[t]) ** self.recipe["p2_gamma"]
         return loss
 
-    def scalars(self, t, batch: Batch) -> torch.Tensor:
+    def scalars(self, t, metres, strength) -> torch.Tensor:
         values = {
             "timestep": t.float(),
-            "log2_resolution": torch.from_numpy(np.log2(batch.metres)).to(self.device),
-            "degradation": torch.from_numpy(batch.strength).to(self.device),
+            "log2_resolution": torch.from_numpy(np.log2(metres)).to(self.device),
+            "degradation": torch.from_numpy(strength).to(self.device),
         }
         return torch.stack([values[spec["name"]] for spec in self.config["scalars"]], dim=1)
 
@@ -92,7 +135,8 @@ class Trainer:
             group["lr"] = self.rate(progress)
         losses = self.losses(batch)
         self.optimiser.zero_grad(set_to_none=True)
-        losses.mean().backward()
+        (losses.sum() / len(batch.metres)).backward()
+        self.group.sum([p.grad for p in self.model.parameters()])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe["clip"])
         if torch.isfinite(norm):
             self.optimiser.step()
@@ -101,7 +145,7 @@ class Trainer:
         with torch.no_grad():
             values = self.model.state_dict()
             torch._foreach_lerp_([self.ema[k] for k in self.ema], [values[k].float() for k in self.ema], 1 - decay)
-        return losses.detach().cpu().numpy(), float(norm)
+        return self.group.gather(losses.detach()).cpu().numpy(), float(norm)
 
     def save(self, path: Path):
         """Write a checkpoint atomically."""
@@ -172,7 +216,9 @@ def run(arguments):
         trainer = Trainer.load(checkpoint, arguments.device)
     else:
         trainer = Trainer(read_json(arguments.config), read_json(arguments.recipe), arguments.device)
-    log = Log(out / "log.csv", append=arguments.resume)
+    group = trainer.group
+    first = group.rank == 0
+    log = Log(out / "log.csv" if first else os.devnull, append=arguments.resume and first)
     if arguments.background:
         batches = BackgroundBatches(arguments.data, trainer.recipe, arguments.sources, trainer.step)
     else:
@@ -182,7 +228,7 @@ def run(arguments):
     before, saved = trainer.elapsed, time.monotonic()
     started = None
     while True:
-        progress = trainer.elapsed / budget if budget else trainer.step / arguments.steps
+        progress = group.agree(trainer.elapsed / budget) if budget else trainer.step / arguments.steps
         if progress >= 1 or (arguments.stop and trainer.step >= arguments.stop):
             break
         batch = next(batches)
@@ -190,12 +236,13 @@ def run(arguments):
         losses, norm = trainer.update(batch, progress)
         trainer.elapsed = before + time.monotonic() - started
         log.add(batch, losses, norm)
-        if trainer.step % arguments.log_every == 0:
+        if first and trainer.step % arguments.log_every == 0:
             log.write(trainer.step, trainer.elapsed, trainer.rate(progress))
-        if time.monotonic() - saved > arguments.save_every:
+        if first and time.monotonic() - saved > arguments.save_every:
             trainer.save(checkpoint)
             saved = time.monotonic()
-    trainer.save(checkpoint)
+    if first:
+        trainer.save(checkpoint)
     if arguments.background:
         batches.close()
     return trainer

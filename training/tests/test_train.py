@@ -1,9 +1,12 @@
 import csv
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from conftest import config
+from conftest import CONFIGS, config
 
 from tessera_train import train
 from tessera_train.data import make_sampler
@@ -11,8 +14,6 @@ from tessera_train.data import make_sampler
 
 @pytest.fixture
 def arguments(imagery, recipe, tmp_path):
-    import json
-
     recipe_path = tmp_path / "recipe.json"
     recipe_path.write_text(json.dumps(recipe))
     config_path = tmp_path / "config.json"
@@ -94,3 +95,17 @@ def test_a_batch_of_another_step_is_refused(imagery, recipe):
     trainer = train.Trainer(config("test-attention"), recipe)
     with pytest.raises(ValueError, match="step 5"):
         trainer.update(make_sampler(imagery[0], recipe, imagery[1]).batch(5), 0.0)
+
+
+def test_two_processes_learn_as_one(arguments, tmp_path):
+    recipe_path = tmp_path / "recipe.json"
+    settings = json.loads(recipe_path.read_text())
+    settings["batches"] = [{"size": 32, "count": 4, "share": 1}]
+    recipe_path.write_text(json.dumps(settings))
+    one = train.main(arguments("one", "--steps", "4"))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+               "-m", "tessera_train.train", *arguments("two", "--steps", "4", "--threads", "1")]
+    subprocess.run(command, check=True, cwd=CONFIGS.parent, capture_output=True)
+    two = train.Trainer.load(tmp_path / "two" / "checkpoint.pt")
+    for name, value in one.model.state_dict().items():
+        assert torch.allclose(two.model.state_dict()[name], value, atol=1e-4), name

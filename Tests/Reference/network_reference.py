@@ -1,6 +1,6 @@
 """Write models with random weights, and what every layer of theirs returns in float64.
 
-    PYTHONPATH=training python Tests/References/write_references.py OUT_DIR [MODEL.safetensors …]
+    PYTHONPATH=training python Tests/Reference/network_reference.py OUT_DIR [MODEL.safetensors …]
 
 OUT_DIR/NAME/{model,layers}.safetensors, one folder for each configuration below and for each given model; the tests of
 the engines read them from the folder that the environment variable TESSERA_REFERENCE names.
