@@ -16,7 +16,7 @@ struct Tessera: ParsableCommand {
 
             Over several machines, or to watch and steer it:
 
-              tessera serve --out mosaics --listen tcp://127.0.0.1:5555 --http 127.0.0.1:8080
+              tessera serve --out mosaics
               tessera worker --connect tcp://127.0.0.1:5555
               tessera submit --to http://127.0.0.1:8080 --bbox=6.5,45.5,7.5,46.2 --levels 2
               tessera watch job-1
@@ -25,13 +25,13 @@ struct Tessera: ParsableCommand {
             """,
         version: Version.current,
         groupedSubcommands: [
-            CommandGroup(name: "Render", subcommands: [RenderCommand.self, ServeCommand.self, WorkerCommand.self]),
+            CommandGroup(name: "Rendering", subcommands: [RenderCommand.self, ServeCommand.self, WorkerCommand.self]),
             CommandGroup(
-                name: "Steer a coordinator",
+                name: "Steering",
                 subcommands: [
                     SubmitCommand.self, JobsCommand.self, StatusCommand.self, WatchCommand.self, PauseCommand.self,
                     ResumeCommand.self, CancelCommand.self, WorkersCommand.self, DrainCommand.self,
                 ]),
-            CommandGroup(name: "Files", subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self]),
+            CommandGroup(name: "File", subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self]),
         ])
 }

@@ -1,4 +1,5 @@
 import Coordinator
+import Denoiser
 import Fleet
 import Foundation
 import Logging
@@ -32,6 +33,8 @@ final class RenderSession {
     }
     private var windowsDone: [UInt64: Int] = [:]
     private var reportedFailure: FleetError?
+    /// Windows that were there already.
+    private var before: Int?
 
     init(request: JobRequest, directory: URL, display: ProgressDisplay, again: String) {
         self.request = request
@@ -73,14 +76,15 @@ final class RenderSession {
 
     private func fleetConfiguration(_ options: FleetOptions, endpoint: String) throws -> LocalFleet.Configuration {
         let program = try WorkerProgram.find()
-        let model = options.model.map { ["--model", $0] } ?? []
+        let model = try options.model ?? BuiltinModel.url().path
         return LocalFleet.Configuration(
             executable: program.path,
             arguments: { worker in
                 program.arguments + [
                     "--connect", endpoint, "--name", "worker-\(worker)", "--batch", "\(options.batch)",
-                    "--threads", "\(options.threads)", "--verbose",
-                ] + model
+                    "--threads", "\(options.threads)", "--model", model,
+                    "--verbose",
+                ]
             }, count: options.workers, logDirectory: directory.appending(path: "logs"))
     }
 
@@ -94,6 +98,7 @@ final class RenderSession {
             let job = status.jobs.first { $0.id == id }
             latest = job ?? latest
             if let job {
+                before = before ?? job.progress.done
                 display.show(job, workers: status.workers.count)
                 if let outcome = Self.outcome(of: job) { return (outcome, job) }
             }
@@ -146,10 +151,14 @@ final class RenderSession {
         case .finished:
             display.emit(event("finished", job))
             if let job {
+                let rendered = job.progress.done - (before ?? 0)
                 let time = Words.duration((ContinuousClock().now - started) / .seconds(1))
                 display.say([
-                    "done in \(time): \(Words.count(job.progress.planned, "window")), zoom "
-                        + "\(job.zooms.lowerBound) to \(job.zooms.upperBound), in \(directory.path)",
+                    rendered == 0
+                        ? "nothing left to do: all \(Words.count(job.progress.planned, "window")) were rendered before, in "
+                            + directory.path
+                        : "\(Words.count(rendered, "window")) rendered in \(time), zoom \(job.zooms.lowerBound) to "
+                            + "\(job.zooms.upperBound), in \(directory.path)",
                     "  look at it:            \(Shell.command(["tessera", "serve", "--out", directory.path]))",
                     "  tiles for any viewer:  \(Shell.command(["tessera", "export", "xyz", directory.path, "OUT"]))",
                 ])
