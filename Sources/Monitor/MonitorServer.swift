@@ -71,16 +71,20 @@ public final class MonitorServer: Sendable {
             context: BasicRequestContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(
             middleware: RequestGuard(
-                host: configuration.host, isLoopback: configuration.isLoopback, token: configuration.token))
+                host: configuration.host, isLoopback: configuration.isLoopback, token: configuration.token,
+                logger: logger))
         page.add(to: router)
         APIRoutes(source: source, queue: queue, maximumBody: configuration.maximumBody).add(to: router)
         TileRoutes(source: source, queue: queue).add(to: router)
+        // The server logs every connection that a stop cuts off as an error.
+        var quiet = logger
+        quiet.logLevel = .critical
         let application = Application(
             router: router,
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "tessera"),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
-            logger: logger)
+            logger: quiet)
         do {
             try await application.run()
         } catch is CancellationError {

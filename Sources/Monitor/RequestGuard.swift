@@ -14,6 +14,7 @@ struct RequestGuard: RouterMiddleware {
     let host: String
     let isLoopback: Bool
     let token: String?
+    let logger: Logger
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -25,7 +26,7 @@ struct RequestGuard: RouterMiddleware {
         } catch {
             response = Self.response(for: error, path: request.uri.path)
             if response.status.code >= 500 {
-                context.logger.error("\(request.method) \(request.uri.path): \(error)")
+                logger.error("\(request.method) \(request.uri.path): \(error)")
             }
         }
         response.headers[.xContentTypeOptions] = "nosniff"
