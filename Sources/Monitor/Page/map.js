@@ -124,7 +124,7 @@ class MosaicMap {
     if (!jobs.length) return;
     const all = L.latLngBounds([]);
     jobs.forEach(job => all.extend(L.latLngBounds(this.corners(job))));
-    this.map.fitBounds(all, { padding: [36, 36], maxZoom: this.layer.options.maxNativeZoom });
+    this.map.fitBounds(all, { padding: [36, 36], maxZoom: this.layer.options.maxNativeZoom + 1 });
     this.fitted = true;
     this.drawGrid();
   }
