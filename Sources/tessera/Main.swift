@@ -1,0 +1,5 @@
+import WorkerCommand
+
+@main enum Main {
+    static func main() { Program.run(Tessera.self) }
+}

@@ -1,0 +1,40 @@
+import Canvas
+import Coordinator
+import Monitor
+import Scheduling
+
+/// The coordinator as the monitor sees it.
+struct CoordinatorSource: MonitorSource {
+    private let coordinator: Coordinator
+
+    init(_ coordinator: Coordinator) { self.coordinator = coordinator }
+
+    func status() -> Status { coordinator.status() }
+    func mosaics() -> [String] { coordinator.mosaics() }
+
+    func tile(mosaic: String, _ tile: Tile) throws -> MonitorTile? {
+        try coordinator.tile(mosaic: mosaic, tile).map {
+            MonitorTile(png: [UInt8]($0.png), isFinal: $0.isFinal, checksum: $0.tag)
+        }
+    }
+
+    func submit(_ request: JobRequest) throws -> JobID { try coordinator.submit(request) }
+    func pause(_ id: JobID) throws { try translated { try coordinator.pause(id) } }
+    func resume(_ id: JobID) throws { try translated { try coordinator.resume(id) } }
+    func cancel(_ id: JobID) throws { try translated { try coordinator.cancel(id) } }
+
+    func drain(worker: UInt64, now: Bool, reason: String) throws {
+        try translated { try coordinator.drain(worker: worker, now: now, reason: reason) }
+    }
+
+    private func translated(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as CoordinatorError {
+            switch error.code {
+            case .unknownJob, .unknownWorker: throw MonitorError.notFound(error.description)
+            default: throw MonitorError.refused(error.description)
+            }
+        }
+    }
+}
