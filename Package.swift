@@ -33,6 +33,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "tessera",
     products: [
+        .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
     ],
@@ -78,6 +79,12 @@ let package = Package(
             "Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, httpTypes, logging, nio],
             resources: [.embedInCode("Page")]),
         .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
+        .executableTarget(
+            name: "tessera",
+            dependencies: [
+                "Canvas", "Noise", "Diffusion", "Denoiser", "Raster", "Pyramid", "Scheduling", "Coordinator", "Fleet",
+                "Monitor", "WorkerCommand", "Evaluation", arguments, logging,
+            ], swiftSettings: settings),
 
         tests("Canvas", []),
         tests("Noise", ["Canvas"]),
@@ -92,6 +99,9 @@ let package = Package(
         tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire"]),
         tests("Fleet", ["fleet-probe"]),
         tests("Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", logging]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["tessera", "tessera-worker", "Canvas", "Pyramid"],
+            swiftSettings: settings),
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
         .executableTarget(
