@@ -44,7 +44,10 @@ public enum BLASRuntime {
         guard getenv(coreTypeVariable) == nil, let coreType = preferredCoreType() else { return }
         setenv(coreTypeVariable, coreType, 1)
         setenv(threadsVariable, "1", 0)
-        execv("/proc/self/exe", CommandLine.unsafeArgv)
+        if let path = realpath("/proc/self/exe", nil) {
+            execv(path, CommandLine.unsafeArgv)
+            free(path)
+        }
         unsetenv(coreTypeVariable)
     }
 }

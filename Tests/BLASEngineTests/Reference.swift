@@ -6,7 +6,14 @@ import Testing
 
 /// A model with random weights, inputs for two windows, and what PyTorch computes from them in float64.
 struct Reference {
-    static let names = ["tiny", "attention", "scalars", "least"]
+    /// The models that `write_references.py` always makes, and those that it was given.
+    static let names: [String] = {
+        let required = ["tiny", "attention", "scalars", "least"]
+        let found = directory.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) } ?? []
+        return required + found.filter { !required.contains($0) && !$0.hasPrefix(".") }.sorted()
+    }()
+
+    private static var directory: String? { ProcessInfo.processInfo.environment["TESSERA_REFERENCE"] }
 
     struct Missing: Error, CustomStringConvertible {
         let description: String
@@ -20,7 +27,7 @@ struct Reference {
         let remedy =
             "Run `PYTHONPATH=training python Tests/References/write_references.py DIR` in the training environment and"
             + " set TESSERA_REFERENCE=DIR; `make test` does both."
-        guard let path = ProcessInfo.processInfo.environment["TESSERA_REFERENCE"] else {
+        guard let path = Self.directory else {
             throw Missing(description: "TESSERA_REFERENCE is not set. " + remedy)
         }
         let folder = URL(fileURLWithPath: path).appendingPathComponent(name)
