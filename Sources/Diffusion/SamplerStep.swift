@@ -66,6 +66,6 @@ func portableLog(_ x: Double) -> Double {
     let s = (mantissa - 1) / (mantissa + 1)
     let q = s * s
     var series = 0.0
-    for power in stride(from: 27.0, through: 1, by: -2) { series = series * q + 1 / power }
+    for term in (0..<14).reversed() { series = series * q + 1 / Double(2 * term + 1) }
     return exponent * 0x1.62e42fefa39efp-1 + 2 * s * series
 }

@@ -1,4 +1,5 @@
 import Canvas
+import Foundation
 import Testing
 
 @Suite struct Boxes {
@@ -147,8 +148,17 @@ import Testing
             let other = Core(level: level, column: core.column + 1000, row: core.row)
             #expect(canvas.log2Resolution(of: other) == canvas.log2Resolution(of: core))
         }
-        let coarse = canvas.log2Resolution(of: Core(level: 0, column: 0, row: 32))
-        #expect(abs(coarse - 12.256) < 0.01)  // log₂ of 4891.97 m, at the equator
+        for level in 0...3 {
+            let count = try #require(canvas.worldCores(level: level))
+            for row in stride(from: 0, to: count, by: 5) {
+                let core = Core(level: level, column: 0, row: row)
+                let zoom = canvas.zoom(level: level)
+                let center = WebMercator.latitude(y: (Double(row) + 0.5) * 128, zoom: zoom) * .pi / 180
+                let expected = log2(WebMercator.resolution(zoom: zoom) * cos(center))
+                let value = canvas.log2Resolution(of: core)
+                #expect(abs(value - expected) <= 1.0 / 512 + 1e-9 && value * 256 == (value * 256).rounded())
+            }
+        }
         for level in 0...3 {
             let picture = Canvas(surface: .plane(metresPerPixel: 64), baseZoom: 0)
             let value = picture.log2Resolution(of: Core(level: level, column: -5, row: 900))
