@@ -48,7 +48,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
     ],
     targets: [
-        .systemLibrary(name: "CZMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CGDAL", pkgConfig: "gdal", providers: [.apt(["libgdal-dev"])]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
@@ -94,9 +94,11 @@ let package = Package(
         tests("Evaluation", []),
         //tests("Raster", ["Canvas"]),
         //tests("Pyramid", ["Canvas", "Raster", database]),
-        tests("Wire", ["Canvas"]),
+        .testTarget(
+            name: "WireTests", dependencies: ["Wire", "Canvas"], exclude: ["golden_frames.py"],
+            swiftSettings: settings),
         tests("Scheduling", ["Canvas"]),
-        tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire"]),
+        tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire", crypto]),
         tests("Fleet", ["fleet-probe"]),
         tests("Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", logging]),
         .testTarget(
