@@ -31,7 +31,11 @@ public final class MonitorServer: Sendable {
         }
 
         /// Whether only this machine can reach the server.
-        public var isLoopback: Bool { RequestGuard.loopbackNames.contains(host) || host.hasPrefix("127.") }
+        public var isLoopback: Bool {
+            let bytes = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+            return RequestGuard.loopbackNames.contains(host)
+                || bytes.count == 4 && bytes.allSatisfy { $0 != nil } && bytes[0] == 127
+        }
     }
 
     private enum State {

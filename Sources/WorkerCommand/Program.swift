@@ -7,7 +7,7 @@ import Foundation
 public enum Program {
     /// Run the command that the arguments name, and exit.
     public static func run(_ root: any ParsableCommand.Type) -> Never {
-        setvbuf(stdout, nil, _IOLBF, 0)
+        bufferStandardOutputByLines()
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try root.parseAsRoot()

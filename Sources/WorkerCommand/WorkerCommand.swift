@@ -91,7 +91,7 @@ public struct WorkerCommand: ParsableCommand {
             cache: cacheDirectory, patience: patience == 0 ? nil : .seconds(patience), softwareVersion: Version.current,
             log: WorkerLog(isVerbose: verbose).note, makeEngine: { try BLASEngine(model: $0, threads: threads) })
         let worker = try Worker(options)
-        let signals = SignalDrain(worker)
+        let signals = try SignalDrain(worker)
         let outcome = withExtendedLifetime(signals) { worker.run() }
         if case .failed(let reason) = outcome { Program.complain("worker \(options.name): \(reason)") }
         throw ExitCode(outcome.exitCode)

@@ -5,7 +5,7 @@ import WorkerCommand
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write a mosaic in another format.", subcommands: [ExportXYZCommand.self])
+        commandName: "export", abstract: "Write a mosaic in another format.", subcommands: [ExportXYZCommand.self, ExportPNGCommand.self])
 }
 
 struct ExportXYZCommand: ParsableCommand {

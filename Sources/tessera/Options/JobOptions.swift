@@ -1,9 +1,9 @@
-import ArgumentParser
+public import ArgumentParser
 import Canvas
 import Coordinator
 import Diffusion
 import Foundation
-import Noise
+public import Noise
 
 /// What to render, and how: the options that `render` and `submit` share.
 struct JobOptions: ParsableArguments {
@@ -125,4 +125,4 @@ struct JobOptions: ParsableArguments {
     }
 }
 
-extension NoiseMode: @retroactive ExpressibleByArgument {}
+extension NoiseMode: ExpressibleByArgument {}

@@ -3,7 +3,9 @@ import Foundation
 import Synchronization
 
 /// Ctrl-C and its like: the first is noted, so that work can stop in order; the second ends the process at once.
-final class Interrupts: Sendable {
+///
+/// @unchecked Sendable: the sources, which Dispatch does not mark so, are touched by `init` and `deinit` alone.
+final class Interrupts: @unchecked Sendable {
     private let count = Mutex(0)
     private let semaphore = DispatchSemaphore(value: 0)
     private let sources: [any DispatchSourceSignal]

@@ -49,6 +49,7 @@ final class RenderSession {
         let monitor = try http.map { try serve(coordinator, at: $0) }
         defer { monitor?.stop() }
         let id = try coordinator.submit(request)
+        try RequestLog(directory: directory).add(request)
         guard !interrupts.happened else { return interrupted(nil) }
         let fleet = try LocalFleet(fleetConfiguration(options, endpoint: coordinator.endpoint))
         defer { fleet.stop() }
@@ -149,6 +150,7 @@ final class RenderSession {
                 display.say([
                     "done in \(time): \(Words.count(job.progress.planned, "window")), zoom "
                         + "\(job.zooms.lowerBound) to \(job.zooms.upperBound), in \(directory.path)",
+                    "  look at it:            \(Shell.command(["tessera", "serve", "--out", directory.path]))",
                     "  tiles for any viewer:  \(Shell.command(["tessera", "export", "xyz", directory.path, "OUT"]))",
                 ])
             }

@@ -1,6 +1,7 @@
 import Canvas
 import Coordinator
 import Monitor
+import Pyramid
 import Scheduling
 
 /// The coordinator as the monitor sees it.

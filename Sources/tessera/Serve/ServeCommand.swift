@@ -12,7 +12,8 @@ struct ServeCommand: ParsableCommand {
         abstract: "Run a coordinator, with its page and HTTP interface.",
         discussion: """
             Jobs come in by `tessera submit` or POST /api/v1/jobs, workers by `tessera worker`. Each mosaic has a folder \
-            below --out. Started again on the same folder, the coordinator takes up its jobs where they stopped.
+            below --out. Started again on the same folder, the coordinator takes up its jobs where they stopped. A folder \
+            that `render` made is shown as the one mosaic it is.
 
             Both addresses are for this machine alone by default. This version encrypts nothing and, without --token, \
             asks nobody who they are; so an address that other machines reach needs --insecure. Better: let the \
@@ -61,8 +62,11 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         LogSink.standardError.takeLogging(level: verbose ? .debug : .info)
         let interrupts = Interrupts()
+        let directory = URL(filePath: out)
+        let isMosaic = FileManager.default.fileExists(atPath: directory.appending(path: "mosaic.json").path)
         let coordinator = try Coordinator(
-            Coordinator.Configuration(directory: URL(filePath: out), listen: listen, allowInsecure: insecure))
+            Coordinator.Configuration(
+                directory: directory, listen: listen, allowInsecure: insecure, singleMosaic: isMosaic))
         defer { coordinator.shutdown() }
         let server = MonitorServer(
             source: CoordinatorSource(coordinator),
@@ -79,7 +83,19 @@ struct ServeCommand: ParsableCommand {
             print("workers  tessera worker --connect \(coordinator.endpoint)")
             print("jobs     tessera submit --to \(url) --bbox=6.5,45.5,7.5,46.2 --levels 2")
         }
+        if isMosaic { Self.takeUp(RequestLog(directory: directory).read(), coordinator) }
         while !interrupts.happened { interrupts.wait(.seconds(3600)) }
         if !json { print("stopping; started again on \(out), the jobs go on where they are") }
+    }
+
+    /// Hand in again what a folder was rendered from, so that the page shows it and workers can go on with it.
+    private static func takeUp(_ requests: [JobRequest], _ coordinator: Coordinator) {
+        for request in requests {
+            do {
+                _ = try coordinator.submit(request)
+            } catch {
+                Program.complain("a job of this mosaic cannot be taken up: \(error)")
+            }
+        }
     }
 }
