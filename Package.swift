@@ -92,8 +92,8 @@ let package = Package(
         tests("Denoiser", []),
         tests("BLASEngine", ["Denoiser"]),
         tests("Evaluation", []),
-        //tests("Raster", ["Canvas"]),
-        //tests("Pyramid", ["Canvas", "Raster", database]),
+        tests("Raster", ["Canvas"]),
+        tests("Pyramid", ["Canvas", "Raster", database]),
         .testTarget(
             name: "WireTests", dependencies: ["Wire", "Canvas"], exclude: ["golden_frames.py"],
             swiftSettings: settings),
@@ -101,6 +101,11 @@ let package = Package(
         tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire", crypto]),
         tests("Fleet", ["fleet-probe"]),
         tests("Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", logging]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", arguments,
+            ], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["tessera", "tessera-worker", "Canvas", "Pyramid"],
             swiftSettings: settings),

@@ -113,7 +113,7 @@ final class SocketLoop {
             handle(.unstored(id, cores))
         case .finalized(let id, let failure):
             jobs[id]?.isFinalized = true
-            jobs[id]?.error = failure?.description ?? jobs[id]?.error
+            if let failure { jobs[id]?.error = failure.description }
             record(.finished, of: id)
             nextPublish = .zero
         case .shutdown:
