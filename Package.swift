@@ -33,6 +33,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "tessera",
     products: [
+        .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
     ],
@@ -47,7 +48,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
     ],
     targets: [
-        .systemLibrary(name: "CZMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CGDAL", pkgConfig: "gdal", providers: [.apt(["libgdal-dev"])]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
@@ -78,6 +79,12 @@ let package = Package(
             "Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, httpTypes, logging, nio],
             resources: [.embedInCode("Page")]),
         .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
+        .executableTarget(
+            name: "tessera",
+            dependencies: [
+                "Canvas", "Noise", "Diffusion", "Denoiser", "Raster", "Pyramid", "Scheduling", "Coordinator", "Fleet",
+                "Monitor", "WorkerCommand", "Evaluation", arguments, logging,
+            ], swiftSettings: settings),
 
         tests("Canvas", []),
         tests("Noise", ["Canvas"]),
@@ -85,13 +92,23 @@ let package = Package(
         tests("Denoiser", []),
         tests("BLASEngine", ["Denoiser"]),
         tests("Evaluation", []),
-        //tests("Raster", ["Canvas"]),
-        //tests("Pyramid", ["Canvas", "Raster", database]),
-        tests("Wire", ["Canvas"]),
+        tests("Raster", ["Canvas"]),
+        tests("Pyramid", ["Canvas", "Raster", database]),
+        .testTarget(
+            name: "WireTests", dependencies: ["Wire", "Canvas"], exclude: ["golden_frames.py"],
+            swiftSettings: settings),
         tests("Scheduling", ["Canvas"]),
-        tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire"]),
+        tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire", crypto]),
         tests("Fleet", ["fleet-probe"]),
         tests("Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", logging]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", arguments,
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["tessera", "tessera-worker", "Canvas", "Pyramid"],
+            swiftSettings: settings),
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
         .executableTarget(

@@ -1990,7 +1990,7 @@ static const ProtobufCFieldDescriptor tessera__wire__result__field_descriptors[9
     "checksum",
     8,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_FIXED32,
+    PROTOBUF_C_TYPE_FIXED64,
     0,   /* quantifier_offset */
     offsetof(Tessera__Wire__Result, checksum),
     NULL,

@@ -73,18 +73,13 @@ final class SocketLoop {
 
     private func receiveAll() throws {
         for _ in 0..<1024 {
-            var sender: PeerID?
-            do {
-                let message = try router.receive { peer, bytes in
-                    sender = peer
-                    return try Message(decoding: bytes)
-                }
-                guard let message else { return }
-                if let sender { receive(message, from: sender) }
-            } catch let error as WireError {
-                guard let sender else { continue }
-                log.warning("a message that cannot be read", metadata: ["peer": "\(sender)", "error": "\(error)"])
-                reply(.refuse(Refusal(code: .badMessage, reason: "\(error)")), to: sender)
+            guard let received = try router.receive() else { return }
+            guard let peer = received.peer else { continue }
+            switch received.message {
+            case .success(let message): receive(message, from: peer)
+            case .failure(let error):
+                log.warning("a message that cannot be read", metadata: ["peer": "\(peer)", "error": "\(error)"])
+                reply(.refuse(Refusal(code: .badMessage, reason: "\(error)")), to: peer)
             }
         }
     }
@@ -118,7 +113,7 @@ final class SocketLoop {
             handle(.unstored(id, cores))
         case .finalized(let id, let failure):
             jobs[id]?.isFinalized = true
-            jobs[id]?.error = failure?.description ?? jobs[id]?.error
+            if let failure { jobs[id]?.error = failure.description }
             record(.finished, of: id)
             nextPublish = .zero
         case .shutdown:

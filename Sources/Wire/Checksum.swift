@@ -1,44 +1,63 @@
-/// CRC-32 of ISO-HDLC (IEEE 802.3; reversed polynomial 0xEDB88320), eight bytes at a time.
+/// XXH64 with seed 0 (xxHash specification 0.1.1, "XXH64 algorithm description").
 ///
-/// It finds payloads that were put together wrongly; it does not authenticate them.
+/// It finds payloads that were put together wrongly, at a few percent of the cost of a CRC without special
+/// instructions; it does not authenticate them.
 public enum Checksum {
-    /// `tables[k · 256 + b]` is the remainder of byte b followed by k zero bytes.
-    private static let tables: [UInt32] = {
-        var tables = [UInt32](repeating: 0, count: 8 * 256)
-        for byte in 0..<256 {
-            var remainder = UInt32(byte)
-            for _ in 0..<8 { remainder = remainder & 1 == 1 ? remainder >> 1 ^ 0xEDB8_8320 : remainder >> 1 }
-            tables[byte] = remainder
-        }
-        for index in 256..<tables.count {
-            let before = tables[index - 256]
-            tables[index] = before >> 8 ^ tables[Int(before & 255)]
-        }
-        return tables
-    }()
+    private static let p1: UInt64 = 0x9E37_79B1_85EB_CA87
+    private static let p2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
+    private static let p3: UInt64 = 0x1656_67B1_9E37_79F9
+    private static let p4: UInt64 = 0x85EB_CA77_C2B2_AE63
+    private static let p5: UInt64 = 0x27D4_EB2F_1656_67C5
 
-    public static func crc32(_ bytes: [UInt8]) -> UInt32 {
-        bytes.withUnsafeBytes(crc32)
+    public static func xxh64(_ bytes: [UInt8]) -> UInt64 {
+        bytes.withUnsafeBytes(xxh64)
     }
 
-    public static func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        tables.withUnsafeBufferPointer { tables in
-            var crc = UInt32.max
-            var offset = 0
-            while offset + 8 <= bytes.count {
-                let low = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) ^ crc
-                let high = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
-                crc = tables[7 * 256 + Int(low & 255)] ^ tables[6 * 256 + Int(low >> 8 & 255)]
-                crc ^= tables[5 * 256 + Int(low >> 16 & 255)] ^ tables[4 * 256 + Int(low >> 24)]
-                crc ^= tables[3 * 256 + Int(high & 255)] ^ tables[2 * 256 + Int(high >> 8 & 255)]
-                crc ^= tables[1 * 256 + Int(high >> 16 & 255)] ^ tables[Int(high >> 24)]
-                offset += 8
+    public static func xxh64(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var offset = 0
+        var hash: UInt64
+        if bytes.count >= 32 {
+            var (a, b, c, d) = (p1 &+ p2, p2, UInt64(0), 0 &- p1)
+            while offset + 32 <= bytes.count {
+                a = round(a, word(bytes, offset))
+                b = round(b, word(bytes, offset + 8))
+                c = round(c, word(bytes, offset + 16))
+                d = round(d, word(bytes, offset + 24))
+                offset += 32
             }
-            while offset < bytes.count {
-                crc = crc >> 8 ^ tables[Int((crc ^ UInt32(bytes[offset])) & 255)]
-                offset += 1
-            }
-            return ~crc
+            hash = rotate(a, 1) &+ rotate(b, 7) &+ rotate(c, 12) &+ rotate(d, 18)
+            for lane in [a, b, c, d] { hash = (hash ^ round(0, lane)) &* p1 &+ p4 }
+        } else {
+            hash = p5
         }
+        hash &+= UInt64(bytes.count)
+        while offset + 8 <= bytes.count {
+            hash = rotate(hash ^ round(0, word(bytes, offset)), 27) &* p1 &+ p4
+            offset += 8
+        }
+        if offset + 4 <= bytes.count {
+            let half = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            hash = rotate(hash ^ UInt64(half) &* p1, 23) &* p2 &+ p3
+            offset += 4
+        }
+        while offset < bytes.count {
+            hash = rotate(hash ^ UInt64(bytes[offset]) &* p5, 11) &* p1
+            offset += 1
+        }
+        hash = (hash ^ hash >> 33) &* p2
+        hash = (hash ^ hash >> 29) &* p3
+        return hash ^ hash >> 32
+    }
+
+    private static func round(_ lane: UInt64, _ input: UInt64) -> UInt64 {
+        rotate(lane &+ input &* p2, 31) &* p1
+    }
+
+    private static func rotate(_ value: UInt64, _ count: UInt64) -> UInt64 {
+        value &<< count | value &>> (64 - count)
+    }
+
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 }

@@ -37,7 +37,7 @@ public struct ChunkSequence: Hashable, Sendable {
 public struct ResultAssembler: Sendable {
     private struct Partial: Sendable {
         var key: Key
-        var checksum: UInt32
+        var checksum: UInt64
         var sequence: ChunkSequence
         var bytes: [UInt8]
     }
@@ -98,8 +98,8 @@ public struct ResultAssembler: Sendable {
         return nil
     }
 
-    private func verified(_ bytes: [UInt8], _ checksum: UInt32, _ result: WindowResult) throws -> [UInt8] {
-        guard Checksum.crc32(bytes) == checksum else {
+    private func verified(_ bytes: [UInt8], _ checksum: UInt64, _ result: WindowResult) throws -> [UInt8] {
+        guard Checksum.xxh64(bytes) == checksum else {
             throw WireError.chunk("the checksum of window \(result.core) does not match its pixels")
         }
         return bytes
@@ -111,7 +111,7 @@ extension WindowResult {
     public static func chunks(
         lease: UInt64, epoch: UInt64, core: Core, pixels: [UInt8], seconds: Double, chunk: Int = Limits.chunk
     ) -> [WindowResult] {
-        let checksum = Checksum.crc32(pixels)
+        let checksum = Checksum.xxh64(pixels)
         return stride(from: 0, to: pixels.count, by: max(chunk, 1)).map { offset in
             WindowResult(
                 lease: lease, epoch: epoch, core: core, offset: offset, total: pixels.count, checksum: checksum,

@@ -33,14 +33,14 @@ public struct WindowResult: Hashable, Sendable {
     public var offset: Int
     /// Bytes of the whole core.
     public var total: Int
-    /// CRC-32 of the whole core.
-    public var checksum: UInt32
+    /// XXH64 of the whole core.
+    public var checksum: UInt64
     /// Compute time of the window: its batch's divided by the batch's windows.
     public var seconds: Double
     public var payload: [UInt8]
 
     public init(
-        lease: UInt64, epoch: UInt64, core: Core, offset: Int, total: Int, checksum: UInt32, seconds: Double,
+        lease: UInt64, epoch: UInt64, core: Core, offset: Int, total: Int, checksum: UInt64, seconds: Double,
         payload: [UInt8]
     ) {
         self.lease = lease

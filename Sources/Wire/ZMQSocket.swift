@@ -21,6 +21,13 @@ public enum SendOutcome: Hashable, Sendable {
     case wouldBlock
 }
 
+/// A message that came in, or what is wrong with it.
+public struct Received: Hashable, Sendable {
+    /// Who sent it, on a ROUTER.
+    public let peer: PeerID?
+    public let message: Result<Message, WireError>
+}
+
 /// A ROUTER or DEALER socket.
 ///
 /// A socket belongs to the thread that created it: it is not `Sendable`, and every call must come from there.
@@ -113,26 +120,31 @@ public final class ZMQSocket {
         }
     }
 
-    /// Receive the next message, if there is one, and hand its frame to `body` in place.
+    /// Receive and decode the next message; nil where none waits.
     ///
-    /// - Parameter body: Gets the sender (nil on a DEALER) and the frame, which is valid only during the call.
-    /// - Returns: nil where no message waits.
-    /// - Throws: What `body` throws; `WireError.malformed` for a message of another number of frames.
-    public func receive<Value>(_ body: (PeerID?, UnsafeRawBufferPointer) throws -> Value) throws -> Value? {
+    /// - Throws: `TransportError` only: what is wrong with the message itself is in the result, beside its sender.
+    public func receive() throws -> Received? {
         var peer: PeerID?
         if kind == .router {
-            guard let id = try receiveFrame({ Array($0) }) else { return nil }
-            peer = PeerID(bytes: id.value)
-            guard id.more else { throw WireError.malformed(bytes: 0) }
+            guard let id = try receiveFrame({ PeerID(bytes: Array($0)) }) else { return nil }
+            peer = id.value
+            guard id.more else { return Received(peer: peer, message: .failure(.malformed(bytes: 0))) }
         }
-        // The parts of a message arrive together: no part can be missing after the first.
-        let frame = try receiveFrame { [peer] bytes in Swift.Result { try body(peer, bytes) } }
-        guard let frame else { return nil }
-        if frame.more {
-            while let extra = try receiveFrame({ _ in }), extra.more {}
-            throw WireError.malformed(bytes: 0)
+        // The parts of a message arrive together: none can be missing after the first.
+        guard let frame = try receiveFrame(Self.decode) else { return nil }
+        guard frame.more else { return Received(peer: peer, message: frame.value) }
+        while let extra = try receiveFrame({ _ in }), extra.more {}
+        return Received(peer: peer, message: .failure(.malformed(bytes: 0)))
+    }
+
+    private static func decode(_ frame: UnsafeRawBufferPointer) -> Result<Message, WireError> {
+        do {
+            return .success(try Message(decoding: frame))
+        } catch let error as WireError {
+            return .failure(error)
+        } catch {
+            return .failure(.malformed(bytes: frame.count))
         }
-        return try frame.value.get()
     }
 
     private func receiveFrame<Value>(

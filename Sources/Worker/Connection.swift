@@ -37,7 +37,7 @@ final class Connection {
     }
 
     func receive() throws -> Message? {
-        try socket.receive { try Message(decoding: $1) }
+        try socket.receive()?.message.get()
     }
 
     /// Wait for a message, a wake-up, room to send or the time.

@@ -144,8 +144,15 @@ final class WorkerLoop {
         let name = options.name.isEmpty ? "worker" : options.name
         return Hello(
             softwareVersion: options.softwareVersion, workerID: workerID, name: name,
-            host: ProcessInfo.processInfo.hostName, pid: Int(ProcessInfo.processInfo.processIdentifier),
+            host: Self.hostName, pid: Int(ProcessInfo.processInfo.processIdentifier),
             device: options.device, profile: options.profile, batch: options.batch, cachedModels: store.digests)
+    }
+
+    /// The name of this machine, without asking the network for it.
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     /// Forget the coordinator and all its leases, and come back later.

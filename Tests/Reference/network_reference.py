@@ -39,6 +39,11 @@ VARIANTS = {
             {"name": "season", "scale": 500.0},
         ],
     },
+    # small and complete: what the tests of whole renderings use
+    "small": {
+        "widths": [16, 32], "blocks": [1, 1], "attention": [False, False], "groups": 4, "embedding": 32, "sinusoid": 16,
+        "encoder": {"channels": 8, "blocks": 1, "growth": 4},
+    },
     # the least that a network can have
     "least": {
         "widths": [8], "blocks": [1], "attention": [False], "groups": 1, "embedding": 5, "sinusoid": 2,
@@ -62,7 +67,7 @@ def main(out, *models):
         export.export_random({**tiny, **changes, "name": name}, seed, folder / "model.safetensors")
         write_layers(folder)
     for model in map(Path, models):
-        folder = Path(out) / model.stem
+        folder = Path(out) / f"given-{model.stem}"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(model, folder / "model.safetensors")
         write_layers(folder)

@@ -10,10 +10,17 @@ struct ChunkTests {
         WindowResult.chunks(lease: 1, epoch: 2, core: core, pixels: pixels, seconds: 0.5, chunk: size)
     }
 
-    @Test("CRC-32 has the value that its definition gives for \"123456789\"")
-    func check() {
-        #expect(Checksum.crc32(Array("123456789".utf8)) == 0xCBF4_3926)
-        #expect(Checksum.crc32([]) == 0)
+    @Test(
+        "XXH64 has the values of the reference implementation",
+        arguments: [
+            // Bytes 7·i mod 256, by the xxhash package of Python.
+            (0, 0xEF46_DB37_51D8_E999), (1, 0xE934_A84A_DB05_2768), (3, 0x9FF7_0A63_5A62_09AB),
+            (4, 0xAE5A_CDC0_0A55_AC41), (7, 0xD734_A6B2_6F3D_A63E), (8, 0x8711_6B33_65B9_24EB),
+            (31, 0x0F18_7C62_B1E7_22B7), (32, 0x91B0_CB09_31A8_C629), (33, 0x931B_043C_F8D6_5B94),
+            (63, 0x2191_10BF_13E2_FA26), (100, 0x8E22_72C0_8247_D5DB), (1000, 0x2527_5608_A9CF_C168),
+        ] as [(Int, UInt64)])
+    func check(count: Int, expected: UInt64) {
+        #expect(Checksum.xxh64((0..<count).map { UInt8(truncatingIfNeeded: 7 * $0) }) == expected)
     }
 
     @Test("Chunks of any size give the pixels back", arguments: [1, 7, 1000, 4096, 5000])

@@ -93,7 +93,7 @@ func sampleMessages(_ random: inout SeededGenerator) -> [Message] {
         .result(
             WindowResult(
                 lease: random.big(), epoch: random.big(), core: random.core(), offset: offset, total: total,
-                checksum: UInt32(truncatingIfNeeded: random.next()),
+                checksum: random.next(),
                 seconds: Double.random(in: 0...100, using: &random),
                 payload: random.bytes(Int.random(in: 1...(total - offset), using: &random)))),
         .fail(

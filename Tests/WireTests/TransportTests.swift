@@ -16,7 +16,7 @@ struct TransportTests {
     private func next(_ socket: ZMQSocket, _ poller: ZMQPoller) throws -> (PeerID?, Message) {
         let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
-            if let got = try socket.receive({ ($0, try Message(decoding: $1)) }) { return got }
+            if let got = try socket.receive() { return (got.peer, try got.message.get()) }
             try poller.wait(milliseconds: 1000)
         }
         throw Late()
@@ -100,6 +100,25 @@ struct TransportTests {
         }
         try send(.credit(Credit(windows: 3)), good, poller)
         #expect(try next(router, poller).1 == .credit(Credit(windows: 3)))
+    }
+
+    @Test("What is no message is told with its sender, and what follows is read")
+    func malformed() throws {
+        let context = try ZMQContext()
+        let router = try ZMQSocket(.router, context: context, options: Self.options())
+        let endpoint = try router.bind(Endpoint("127.0.0.1:0"))
+        let poller = ZMQPoller([router], wakeUp: try WakeUp())
+        let dealer = try ZMQSocket(.dealer, context: context, options: Self.options())
+        try dealer.connect(endpoint)
+        while try dealer.send([1, 2, 3]) == .wouldBlock { try poller.wait(milliseconds: 5) }
+        try send(.credit(Credit(windows: 3)), dealer, poller)
+        var received: [Received] = []
+        let deadline = ContinuousClock.now + .seconds(30)
+        while received.count < 2, ContinuousClock.now < deadline {
+            if let got = try router.receive() { received.append(got) } else { try poller.wait(milliseconds: 1000) }
+        }
+        #expect(received.map(\.message) == [.failure(.malformed(bytes: 3)), .success(.credit(Credit(windows: 3)))])
+        #expect(received.allSatisfy { $0.peer != nil && $0.peer == received[0].peer })
     }
 
     @Test("An address in use is an error that names it and the way out")

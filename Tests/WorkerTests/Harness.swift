@@ -34,8 +34,9 @@ final class ScriptedCoordinator {
 
     /// Do a turn: take what has come, keep the worker's patience.
     func turn() throws {
-        while let (peer, message) = try router.receive({ ($0, try Message(decoding: $1)) }) {
-            guard let peer else { continue }
+        while let received = try router.receive() {
+            guard let peer = received.peer else { continue }
+            let message = try received.message.get()
             inbox.append((peer, message))
             log.append(message)
         }

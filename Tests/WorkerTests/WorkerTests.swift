@@ -123,7 +123,7 @@ struct WorkerTests {
             #expect((result.lease, result.epoch) == (index < 3 ? (1, 5) : (2, 6)))
             #expect(result.offset == 0 && result.total == 32 * 32 * 3)
             #expect(result.payload == (try reference(window, job)))
-            #expect(result.checksum == Checksum.crc32(result.payload))
+            #expect(result.checksum == Checksum.xxh64(result.payload))
         }
         try coordinator.credit(4)
         #expect(coordinator.received { if case .progress(let p) = $0 { p.steps == 4 && p.lease == 1 } else { false } })

@@ -295,9 +295,9 @@ struct  Tessera__Wire__Result
   uint32_t offset;
   uint32_t total;
   /*
-   * CRC-32 (IEEE 802.3) of all `total` bytes
+   * XXH64, seed 0, of all `total` bytes
    */
-  uint32_t checksum;
+  uint64_t checksum;
   /*
    * compute time of the batch divided by its windows
    */
