@@ -131,8 +131,9 @@ final class CellFile: Sendable {
             try queue.read { db -> (Data, UInt64)? in
                 let statement = try db.cachedStatement(
                     sql: """
-                        SELECT tile_data, checksum FROM tiles NATURAL JOIN progress
-                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?
+                        SELECT CAST(tile_data AS BLOB), coalesce(CAST(checksum AS INTEGER), 0)
+                        FROM tiles NATURAL JOIN progress
+                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ? AND tile_data IS NOT NULL
                         """)
                 return try Row.fetchOne(statement, arguments: [tile.zoom, tile.x, tile.tmsRow]).map {
                     ($0[0], UInt64(bitPattern: $0[1]))
@@ -151,27 +152,30 @@ final class CellFile: Sendable {
         try run {
             try queue.read { db in
                 let statement = try db.cachedStatement(
-                    sql: """
-                        SELECT zoom_level, tile_column, tile_row, done, checksum, sources FROM progress
-                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?
-                        """)
+                    sql: Self.selectProgress + " AND zoom_level = ? AND tile_column = ? AND tile_row = ?")
                 return try Row.fetchOne(statement, arguments: [tile.zoom, tile.x, tile.tmsRow]).map(Self.progress)
             }
         }
     }
 
-    /// Call `body` for every tile of a zoom, or of all.
-    func forEachProgress(zoom: Int? = nil, _ body: (Progress) throws -> Void) throws {
+    /// Call `body` for every tile and overview.
+    func forEachProgress(_ body: (Progress) throws -> Void) throws {
         try run {
             try queue.read { db in
-                let condition = zoom.map { " WHERE zoom_level = \($0)" } ?? ""
-                let rows = try Row.fetchCursor(
-                    db,
-                    sql: "SELECT zoom_level, tile_column, tile_row, done, checksum, sources FROM progress\(condition)")
+                let rows = try Row.fetchCursor(db, sql: Self.selectProgress)
                 while let row = try rows.next() { try body(Self.progress(row)) }
             }
         }
     }
+
+    /// Only integers within bounds, whatever a damaged file holds.
+    private static let selectProgress = """
+        SELECT CAST(zoom_level AS INTEGER), CAST(tile_column AS INTEGER), CAST(tile_row AS INTEGER),
+            coalesce(CAST(done AS INTEGER), 0), coalesce(CAST(checksum AS INTEGER), 0), CAST(sources AS INTEGER)
+        FROM progress
+        WHERE zoom_level BETWEEN 0 AND \(Canvas.maximumZoom)
+            AND tile_column BETWEEN -\(1 << 40) AND \(1 << 40) AND tile_row BETWEEN -\(1 << 40) AND \(1 << 40)
+        """
 
     private static func progress(_ row: Row) -> Progress {
         let sources: Int64? = row[5]

@@ -13,7 +13,8 @@ final class DirectoryLock: Sendable {
             let code = errno
             close(descriptor)
             guard code == EWOULDBLOCK else { throw MosaicError.from(errno: code, path: path) }
-            let owner = (try? String(contentsOfFile: path, encoding: .utf8))?
+            let owner =
+                (try? String(contentsOfFile: path, encoding: .utf8))?
                 .trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
             throw MosaicError.locked(
                 directory: directory.path, owner: owner.isEmpty ? "another process" : owner)

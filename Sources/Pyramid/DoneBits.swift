@@ -42,7 +42,8 @@ extension WindowGeometry {
 
     /// Return a core's bit in its tile.
     func bit(of core: Core) -> UInt64 {
-        1 << UInt64(
-            core.row.wrapped(modulo: coresPerTile) * coresPerTile + core.column.wrapped(modulo: coresPerTile))
+        1
+            << UInt64(
+                core.row.wrapped(modulo: coresPerTile) * coresPerTile + core.column.wrapped(modulo: coresPerTile))
     }
 }

@@ -26,7 +26,9 @@ extension Mosaic {
             }
             let data = try encode(stale.map(\.pixels))
             var groups: [CellStore.Key: [Int]] = [:]
-            for index in stale.indices { groups[store.key(level: state.level, stale[index].tile), default: []].append(index) }
+            for index in stale.indices {
+                groups[store.key(level: state.level, stale[index].tile), default: []].append(index)
+            }
             for (key, members) in groups {
                 try store.file(key, creating: true)?.write(
                     members.map {

@@ -36,7 +36,8 @@ extension Mosaic {
             let area = Int(canvas.geometry.core * canvas.geometry.core)
             guard item.rgb.count == 3 * area, item.alpha?.count ?? area == area else {
                 throw MosaicError.invalid(
-                    "core \(core) has \(item.rgb.count) colour bytes, it needs \(3 * area) and \(area) of alpha or none")
+                    "core \(core) has \(item.rgb.count) colour bytes, it needs \(3 * area) and \(area) of alpha or none"
+                )
             }
             item.core = core
             let tile = canvas.tile(of: core)
@@ -121,7 +122,9 @@ extension Mosaic {
             }
             return true
         }
-        guard isEqual else { throw MosaicError.promiseBroken(item.core, file: file(level: item.core.level, draft.tile)) }
+        guard isEqual else {
+            throw MosaicError.promiseBroken(item.core, file: file(level: item.core.level, draft.tile))
+        }
         if !isStored {
             draft.done |= bit
             draft.isChanged = true

@@ -1,6 +1,6 @@
+public import Canvas
 internal import Foundation
 internal import GRDB
-public import Canvas
 
 /// A mosaic directory that cannot be used as asked.
 public enum MosaicError: Error, Hashable, CustomStringConvertible {

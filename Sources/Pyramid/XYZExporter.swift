@@ -70,7 +70,7 @@ public struct XYZExporter: Sendable {
         guard descriptor >= 0 else { throw MosaicError.from(errno: errno, path: temporary) }
         var offset = 0
         while offset < data.count {
-            let count = data.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + offset, data.count - offset) }
+            let count = data[offset...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             guard count >= 0 || errno == EINTR else {
                 let code = errno
                 close(descriptor)

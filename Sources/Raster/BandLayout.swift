@@ -17,7 +17,9 @@ struct BandLayout {
     var palette: [UInt8]?
 
     var hasHoles: Bool {
-        if case .all = validity { return palette?.enumerated().contains { $0.offset % 4 == 3 && $0.element < 255 } ?? false }
+        if case .all = validity {
+            return palette?.enumerated().contains { $0.offset % 4 == 3 && $0.element < 255 } ?? false
+        }
         return true
     }
 

@@ -65,7 +65,8 @@ extension BaseMap {
             let y = Int((row - tileY * perTile) * core / scale)
             return try candidates.spans(row: row).flatMap { span -> [Range<Int64>] in
                 var kept: [Range<Int64>] = []
-                for tileX in span.lowerBound.floorDivided(by: perTile)...(span.upperBound - 1).floorDivided(by: perTile) {
+                for tileX in span.lowerBound.floorDivided(by: perTile)...(span.upperBound - 1).floorDivided(by: perTile)
+                {
                     let part = span.clamped(to: tileX * perTile..<(tileX + 1) * perTile)
                     let validity = try tileValidity(Tile(zoom: canvas.baseZoom, x: tileX, y: tileY))
                     switch validity {

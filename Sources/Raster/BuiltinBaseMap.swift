@@ -9,7 +9,8 @@ public enum BuiltinBaseMap {
 
     private static let file = "world/bluemarble.vrt"
 
-    /// Find the map: in `$TESSERA_DATA`, in `../share/tessera` beside the executable, or in the package's resources.
+    /// Find the map: in `$TESSERA_DATA`, in `../share/tessera` beside the executable, or in the package's
+    /// resources, where SwiftPM puts them beside what it builds.
     ///
     /// - Throws: `RasterError.missingWorld` naming the places searched.
     public static func url() throws -> URL {
@@ -28,9 +29,10 @@ public enum BuiltinBaseMap {
         }
         if let folder = executable?.deletingLastPathComponent() {
             folders.append(folder.deletingLastPathComponent().appendingPathComponent("share/tessera"))
+            // What `Bundle.module` looks for; that ends the process where the bundle is not installed.
             folders.append(folder.appendingPathComponent("tessera_Raster.resources"))
         }
-        return folders.map { $0.appendingPathComponent(file) } + [Bundle.module.bundleURL.appendingPathComponent(file)]
+        return folders.map { $0.appendingPathComponent(file) }
     }
 
     private static var executable: URL? {

@@ -52,7 +52,8 @@ struct MapSurvey {
         let valid = x.indices.filter { x[$0].isFinite && y[$0].isFinite && abs(y[$0]) <= 90.01 }
         guard !valid.isEmpty else {
             throw RasterError.unsupported(
-                path: raster.path, reason: "no point of it has a longitude and latitude: is its coordinate system right?")
+                path: raster.path,
+                reason: "no point of it has a longitude and latitude: is its coordinate system right?")
         }
         extent = Self.extent(longitudes: valid.map { x[$0] }, latitudes: valid.map { y[$0] })
         let centre = (Double(raster.width) / 2, Double(raster.height) / 2)

@@ -65,7 +65,9 @@ struct Resampler {
                 for column in x {
                     let at = row * RGBATile.side + column
                     guard let box = footprint.boxes[at] else { continue }
-                    Self.average(source, columns, rows, box, out.baseAddress! + 4 * at)
+                    let (colour, alpha) = Self.average(source, columns, rows, box)
+                    for c in 0..<3 { out[4 * at + c] = UInt8(truncatingIfNeeded: colour[c]) }
+                    out[4 * at + 3] = alpha
                 }
             }
         }
@@ -90,11 +92,11 @@ struct Resampler {
         return left < right && top < bottom ? (left..<right, top..<bottom) : nil
     }
 
+    /// Return the mean of a box and 255, or zeros where less than half of it has data.
     @inline(__always)
     private static func average(
-        _ source: UnsafeBufferPointer<UInt8>, _ columns: Range<Int64>, _ rows: Range<Int64>, _ box: Footprint.Box,
-        _ out: UnsafeMutablePointer<UInt8>
-    ) {
+        _ source: UnsafeBufferPointer<UInt8>, _ columns: Range<Int64>, _ rows: Range<Int64>, _ box: Footprint.Box
+    ) -> (colour: SIMD4<Int64>, alpha: UInt8) {
         var total: Int64 = 0
         var sum = SIMD4<Int64>()
         for tapY in box.rows.clamped(to: rows) {
@@ -107,8 +109,7 @@ struct Resampler {
                 sum &+= SIMD4(Int64(source[at]), Int64(source[at + 1]), Int64(source[at + 2]), 0) &* weight
             }
         }
-        guard total > 0, 2 * total >= 255 * box.width * box.height else { return }
-        for c in 0..<3 { out[c] = UInt8((sum[c] + total / 2) / total) }
-        out[3] = 255
+        guard total > 0, 2 * total >= 255 * box.width * box.height else { return (SIMD4(), 0) }
+        return ((sum &+ total / 2) / SIMD4(repeating: total), 255)
     }
 }

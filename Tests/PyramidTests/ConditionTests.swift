@@ -8,7 +8,9 @@ import Testing
     @Test func isThePixelsUnderTheWindow() throws {
         let scratch = try Scratch()
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job(levels: 2))
-        for y in Int64(9)..<12 { try mosaic.storeBase((9..<12).map { (Tile(zoom: 5, x: $0, y: y), base(Tile(zoom: 5, x: $0, y: y))) }) }
+        for y in Int64(9)..<12 {
+            try mosaic.storeBase((9..<12).map { (Tile(zoom: 5, x: $0, y: y), base(Tile(zoom: 5, x: $0, y: y))) })
+        }
         #expect(mosaic.doneCores(level: 0) == CoreSet(columns: 18..<24, rows: 18..<24))
         let core = Core(level: 1, column: 84, row: 87)
         let condition = try mosaic.condition(for: core)
@@ -25,7 +27,9 @@ import Testing
         #expect(rect.x < 0)
         #expect(
             try mosaic.condition(for: core)
-                == rect.rows.flatMap { y in rect.columns.flatMap { x in (0..<3).map { noise(x < 0 ? x + 8192 : x, y, $0) } } })
+                == rect.rows.flatMap { y in
+                    rect.columns.flatMap { x in (0..<3).map { noise(x < 0 ? x + 8192 : x, y, $0) } }
+                })
     }
 
     @Test func holesAreFilledFromTheRest() throws {
@@ -52,7 +56,9 @@ import Testing
             rgba[4 * index + 3] = 255
         }
         let filled = ConditionFill.filled(rgba, width: 56, height: 40)
-        for index in known { #expect(filled[3 * index..<3 * index + 3] == rgba[4 * index..<4 * index + 3].withIndices(at: 3 * index)) }
+        for index in known {
+            #expect(filled[3 * index..<3 * index + 3] == rgba[4 * index..<4 * index + 3].withIndices(at: 3 * index))
+        }
         #expect(filled.allSatisfy { (90...154).contains($0) })
         #expect(ConditionFill.filled(rgba, width: 56, height: 40) == filled)
     }

@@ -10,7 +10,9 @@ import Testing
     private let canvas = Canvas(surface: .webMercator, baseZoom: 11)
 
     /// A finished mosaic of 16 × 12 tiles of zoom 13 near Zermatt, cells (66, 45) and (67, 45).
-    private func mosaic(_ scratch: Scratch, hole: @escaping (Int64, Int64) -> Bool = { _, _ in false }) throws -> CoreSet {
+    private func mosaic(_ scratch: Scratch, hole: @escaping (Int64, Int64) -> Bool = { _, _ in false }) throws
+        -> CoreSet
+    {
         let set = CoreSet(columns: 67 * 128 - 8..<67 * 128 + 24, rows: 45 * 128 + 30..<45 * 128 + 54)
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job(canvas))
         let builder = try OverviewBuilder(mosaic: mosaic, level: 1, planned: set)
@@ -21,7 +23,9 @@ import Testing
 
     private func numbers(_ text: String, _ key: String) -> [Double] {
         guard let start = text.range(of: key) else { return [] }
-        return text[start.upperBound...].prefix { $0 != "\n" }.split { !"+-.0123456789eE".contains($0) }.compactMap { Double($0) }
+        return text[start.upperBound...].prefix { $0 != "\n" }.split { !"+-.0123456789eE".contains($0) }.compactMap {
+            Double($0)
+        }
     }
 
     @Test func cellsOpenInGDALWhereTheyShouldLie() throws {
@@ -103,7 +107,9 @@ import Testing
         let set = try mosaic(scratch) { x, y in (x / 300 + y / 300) % 4 == 0 }
         let mosaic = try Mosaic(reading: scratch.folder("m"))
         var last = (0, 0)
-        let report = try XYZExporter(mosaic).export(to: scratch.folder("xyz")) { last = ($0, $1); return true }
+        let report = try XYZExporter(mosaic).export(to: scratch.folder("xyz")) {
+            last = ($0, $1); return true
+        }
         var tiles = Set(cores(set, level: 1).map { canvas.tile(of: $0) })
         var expected = tiles
         while let one = tiles.first, one.zoom > 0 {
@@ -124,7 +130,9 @@ import Testing
         let scratch = try Scratch()
         _ = try mosaic(scratch)
         let exporter = XYZExporter(try Mosaic(reading: scratch.folder("m")))
-        #expect(throws: CancellationError.self) { try exporter.export(to: scratch.folder("xyz")) { done, _ in done < 50 } }
+        #expect(throws: CancellationError.self) {
+            try exporter.export(to: scratch.folder("xyz")) { done, _ in done < 50 }
+        }
         let some = try files(scratch.folder("xyz"), ".png")
         #expect(some.count == 50)
         try Data("half".utf8).write(to: some[7])
@@ -146,7 +154,8 @@ import Testing
         #expect(try XYZExporter(bare).export(to: scratch.folder("xb")) == first)
         for file in try files(scratch.folder("xa"), ".png") {
             let name = file.path.dropFirst(scratch.folder("xa").path.count)
-            #expect(try Data(contentsOf: file) == Data(contentsOf: URL(fileURLWithPath: scratch.folder("xb").path + name)))
+            #expect(
+                try Data(contentsOf: file) == Data(contentsOf: URL(fileURLWithPath: scratch.folder("xb").path + name)))
         }
     }
 }

@@ -81,7 +81,9 @@ import Testing
     @Test func coresOutsideTheCanvasAreRefused() throws {
         let scratch = try Scratch()
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
-        for core in [Core(level: 0, column: 0, row: 0), Core(level: 2, column: 0, row: 0), Core(level: 1, column: 0, row: -1)] {
+        for core in [
+            Core(level: 0, column: 0, row: 0), Core(level: 2, column: 0, row: 0), Core(level: 1, column: 0, row: -1),
+        ] {
             #expect(throws: MosaicError.self) { try mosaic.store([rendered(core, on: world)]) }
         }
         let short = RenderedCore(core: Core(level: 1, column: 0, row: 0), rgb: [1, 2, 3])
@@ -97,9 +99,13 @@ import Testing
             error as? MosaicError
                 == .mismatch(directory: scratch.folder("m").path, key: "seed", stored: "7", given: "8")
         }
-        #expect { try Mosaic(directory: scratch.folder("m"), job: job(levels: 2)) } throws: { "\($0)".contains("levels 1") }
+        #expect { try Mosaic(directory: scratch.folder("m"), job: job(levels: 2)) } throws: {
+            "\($0)".contains("levels 1")
+        }
         let finer = Canvas(surface: .webMercator, baseZoom: 6)
-        #expect { try Mosaic(directory: scratch.folder("m"), job: job(finer)) } throws: { "\($0)".contains("base zoom 5") }
+        #expect { try Mosaic(directory: scratch.folder("m"), job: job(finer)) } throws: {
+            "\($0)".contains("base zoom 5")
+        }
     }
 
     @Test func onlyOneWriterADirectory() throws {
@@ -148,7 +154,8 @@ import Testing
             try FileManager.default.createDirectory(at: copy, withIntermediateDirectories: true)
             for suffix in ["", "-journal"] {
                 try FileManager.default.copyItem(
-                    atPath: cell.path + suffix, toPath: copy.appendingPathComponent(cell.lastPathComponent).path + suffix)
+                    atPath: cell.path + suffix,
+                    toPath: copy.appendingPathComponent(cell.lastPathComponent).path + suffix)
             }
             try FileManager.default.copyItem(
                 at: scratch.folder("m").appendingPathComponent("mosaic.json"),
@@ -166,7 +173,10 @@ import Testing
     @Test func damagedFilesAreSetAsideAndTheRestIsKept() throws {
         let scratch = try Scratch()
         let kept = Core(level: 1, column: 0, row: 0)
-        let lost = [Core(level: 1, column: 130, row: 0), Core(level: 1, column: 130, row: 130), Core(level: 1, column: 0, row: 130)]
+        let lost = [
+            Core(level: 1, column: 130, row: 0), Core(level: 1, column: 130, row: 130),
+            Core(level: 1, column: 0, row: 130),
+        ]
         do {
             let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
             try mosaic.store(([kept] + lost).map { rendered($0, on: world) })
@@ -183,6 +193,24 @@ import Testing
         #expect(try files(scratch.url, ".damaged").count == 3)
         try mosaic.store(lost.map { rendered($0, on: world) })
         #expect(mosaic.doneCores(level: 1).count == 4)
+    }
+
+    @Test func strangeProgressNeverCrashes() throws {
+        let scratch = try Scratch()
+        let core = Core(level: 1, column: 100, row: 80)
+        do { try Mosaic(directory: scratch.folder("m"), job: job()).store([rendered(core, on: world)]) }
+        let cell = try #require(files(scratch.url, ".mbtiles").first)
+        try DatabaseQueue(path: cell.path).write { db in
+            for values in [
+                "'x', 'y', 'z', 'a', 'b', 'c'", "1e300, -1e300, 0.5, 3.5, 1e300, ''", "7, 50, \(Int64.min), -1, 0, 0",
+            ] {
+                try db.execute(sql: "INSERT INTO progress VALUES (\(values))")
+            }
+            try db.execute(sql: "UPDATE progress SET done = 'three', checksum = 2.5 WHERE tile_column = 50")
+        }
+        let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
+        #expect(!mosaic.isDone(core))
+        #expect(throws: MosaicError.self) { try mosaic.tile(zoom: 7, x: 50, y: 40) }
     }
 
     @Test func alteredTileIsNoticedWhenRead() throws {

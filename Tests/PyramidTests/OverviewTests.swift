@@ -62,7 +62,9 @@ import Testing
 
     private func reference(_ sets: [CoreSet]) -> [Int: Whole] {
         let whole = Whole(x: 56 * 256, y: 40 * 256, side: 4096) { x, y in
-            guard sets.contains(where: { $0.contains(column: x / 128, row: y / 128) }), !hole(x, y) else { return [0, 0, 0, 0] }
+            guard sets.contains(where: { $0.contains(column: x / 128, row: y / 128) }), !hole(x, y) else {
+                return [0, 0, 0, 0]
+            }
             return (0..<3).map { noise(x, y, $0 + 3) } + [255]
         }
         var result = [7: whole]
@@ -70,9 +72,12 @@ import Testing
         return result
     }
 
-    private func compare(_ mosaic: Mosaic, with reference: [Int: Whole], sourceLocation: SourceLocation = #_sourceLocation) throws {
+    private func compare(
+        _ mosaic: Mosaic, with reference: [Int: Whole], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         for (zoom, whole) in reference {
-            let rect = PixelRect(x: Int64(whole.x), y: Int64(whole.y), width: Int64(whole.side), height: Int64(whole.side))
+            let rect = PixelRect(
+                x: Int64(whole.x), y: Int64(whole.y), width: Int64(whole.side), height: Int64(whole.side))
             let pixels = try mosaic.picture(of: rect, level: 1, zoom: zoom).pixels
             let expected = whole.rgba.flatMap { $0.map { UInt8($0) } }
             let differing = zip(pixels, expected).count { $0 != $1 }

@@ -33,8 +33,10 @@ import Testing
         }
         try run(
             "gdal_translate",
-            ["-q", "-a_srs", "EPSG:32632", "-a_ullr", "400000", "5200000", "700000", "4900000", source,
-                scratch.path("n.tif")] + (nodata ? ["-a_nodata", "0"] : []))
+            [
+                "-q", "-a_srs", "EPSG:32632", "-a_ullr", "400000", "5200000", "700000", "4900000", source,
+                scratch.path("n.tif"),
+            ] + (nodata ? ["-a_nodata", "0"] : []))
         let map = try BaseMap(path: scratch.path("n.tif"))
         let full = try Region.box(west: 7.4, south: 43.8, east: 11.9, north: 47.3).cores(on: map.canvas, level: level)
         let step = Int64(max(1, full.rows.count / 40))
