@@ -49,7 +49,8 @@ struct RegionOptions: ParsableArguments {
         }
         guard !given.isEmpty || hasBase else {
             throw ValidationError(
-                "Without --base the map is the whole world: say which part of it, for example --bbox=6.5,45.5,7.5,46.2.")
+                "Without --base the map is the whole world: say which part of it, "
+                    + "for example --bbox=6.5,45.5,7.5,46.2.")
         }
         if let bbox { _ = try Self.box(bbox) }
         if let rect { _ = try Self.rectangle(rect) }
@@ -67,6 +68,11 @@ struct RegionOptions: ParsableArguments {
             throw ValidationError(
                 "--bbox \(text) is empty: south must be below north, and west differ from east "
                     + "(the order is west,south,east,north).")
+        }
+        guard east > west || east - west + 360 <= 180 else {
+            throw ValidationError(
+                "--bbox \(text): west > east would cross the antimeridian and span \(east - west + 360)°; were they swapped?"
+            )
         }
         return .box(west: west, south: south, east: east, north: north)
     }
