@@ -30,11 +30,9 @@ struct RequestGuard: RouterMiddleware {
             }
         }
         response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers[Self.referrerPolicy] = "no-referrer"
+        response.headers = response.headers.adding("Referrer-Policy", "no-referrer")
         return response
     }
-
-    private static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 
     private func check(_ request: Request) throws {
         let authority = request.head.authority ?? ""
@@ -78,6 +76,16 @@ struct RequestGuard: RouterMiddleware {
         default: break
         }
         return .json(APIError(status: status.code, message: message), status: status, headers: headers)
+    }
+}
+
+extension HTTPFields {
+    /// Return these fields with one more, of a name that has no constant.
+    func adding(_ name: String, _ value: String) -> HTTPFields {
+        guard let name = HTTPField.Name(name) else { return self }
+        var fields = self
+        fields[name] = value
+        return fields
     }
 }
 

@@ -12,7 +12,7 @@ struct TileJSON: Encodable, Equatable {
     /// West, south, east, north; absent for a picture without georeference.
     var bounds: [Double]?
     /// The schema asks for it of raster sets too.
-    let vector_layers: [String] = []
+    let vectorLayers: [String] = []
 
     /// Describe a mosaic by the jobs that render it; nil where there is none.
     init?(mosaic: String, in status: Status, root: String) {
@@ -34,7 +34,10 @@ struct TileJSON: Encodable, Equatable {
         }
     }
 
-    private enum CodingKeys: CodingKey { case tilejson, scheme, name, tiles, minzoom, maxzoom, bounds, vector_layers }
+    private enum CodingKeys: String, CodingKey {
+        case tilejson, scheme, name, tiles, minzoom, maxzoom, bounds
+        case vectorLayers = "vector_layers"
+    }
 }
 
 /// A mosaic's name in a path: "-" stands for the one that is the coordinator's directory itself.

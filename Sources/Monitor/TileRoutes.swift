@@ -41,17 +41,16 @@ struct TileRoutes {
         // A tile never changes once final, but another mosaic may be served from this address some day: only a
         // request that names the coordinator's start (as the page and TileJSON do) is told to keep it for ever.
         let forever = tile.isFinal && request.uri.queryParameters["v"] != nil
-        let headers: HTTPFields = [
+        let common: HTTPFields = [
             .contentType: "image/png", .eTag: tag,
             .cacheControl: forever ? "public, max-age=31536000, immutable" : "no-cache",
-            .accessControlAllowOrigin: "*", Self.finality: tile.isFinal ? "1" : "0",
+            .accessControlAllowOrigin: "*",
         ]
+        let headers = common.adding("Tessera-Final", tile.isFinal ? "1" : "0")
         if Self.matches(request.headers[.ifNoneMatch], tag) { return Response(status: .notModified, headers: headers) }
         return Response(
             status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: tile.png)))
     }
-
-    private static let finality = HTTPField.Name("Tessera-Final")!
 
     private func address(_ context: BasicRequestContext) throws -> Tile {
         let parts = try ["z", "x", "y"].map { try context.parameters.require($0) }
@@ -60,7 +59,8 @@ struct TileRoutes {
         else {
             throw HTTPError(
                 .badRequest,
-                message: "\(parts.joined(separator: "/")) is no tile: give whole numbers, zoom 0 to \(Canvas.maximumZoom)")
+                message: "\(parts.joined(separator: "/")) is no tile: give whole numbers, "
+                    + "zoom 0 to \(Canvas.maximumZoom)")
         }
         return Tile(zoom: zoom, x: x, y: y)
     }

@@ -38,7 +38,7 @@ public struct WorkerCommand: ParsableCommand {
     @Option(help: "Threads of the engine.")
     public var threads = 1
 
-    @Option(help: "What computes the network: \(Engine.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "What computes the network: blas.")
     public var engine = Engine.blas
 
     @Option(help: ArgumentHelp("A model to use without fetching it; may be given several times.", valueName: "file"))

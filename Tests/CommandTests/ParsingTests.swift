@@ -49,13 +49,16 @@ import WorkerCommand
         #expect(refusal("submit", "--region", "a", "--bbox=1,2,3,4").contains("--bbox and --region"))
     }
 
-    @Test(arguments: ["1,2,3", "1,2,3,4,5", "a,b,c,d", "", "1,5,3,4", "1,2,1,4", "1,2,3,91", "nan,2,3,4", "1,2,inf,4"])
+    @Test(arguments: [
+        "1,2,3", "1,2,3,4,5", "a,b,c,d", "", "1,5,3,4", "1,2,1,4", "1,2,3,91", "nan,2,3,4", "1,2,inf,4", "8,46,7,47",
+    ])
     func aWrongBoxIsNamed(box: String) {
         #expect(refusal("render", "--out", "x", "--bbox=\(box)").contains("--bbox \(box)"))
     }
 
     @Test(arguments: [
-        (["--levels", "0"], "--levels"), (["--steps", "5"], "--sampler"), (["--sampler", "euler", "--steps", "5"], "euler"),
+        (["--levels", "0"], "--levels"), (["--steps", "5"], "--sampler"),
+        (["--sampler", "euler", "--steps", "5"], "euler"),
         (["--sampler", "ddim:5", "--steps", "5"], "--steps"), (["--core", "100"], "core 100"),
         (["--degradation", "0.2,2"], "--degradation"), (["--base-zoom", "40"], "--base-zoom"),
         (["--resolution", "-4"], "--resolution"), (["--workers", "0"], "--workers"), (["--noise", "white"], "white"),
@@ -115,7 +118,8 @@ import WorkerCommand
     @Test func everyCommandExplainsItselfWithAnExample() {
         var commands: [any ParsableCommand.Type] = [Tessera.self]
         while let command = commands.popLast() {
-            let children = command.configuration.subcommands + command.configuration.groupedSubcommands.flatMap(\.subcommands)
+            let configuration = command.configuration
+            let children = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
             commands += children
             #expect(!command.configuration.abstract.isEmpty)
             if children.isEmpty { #expect(command.configuration.discussion.contains("tessera ")) }

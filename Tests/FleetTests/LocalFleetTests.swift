@@ -134,7 +134,8 @@ import Testing
             #expect(
                 throws: FleetError.cannotStart(what: "/no/such/worker", reason: "No such file or directory")
             ) {
-                try LocalFleet(.init(executable: "/no/such/worker", arguments: { _ in [] }, count: 2, logDirectory: logs))
+                try LocalFleet(
+                    .init(executable: "/no/such/worker", arguments: { _ in [] }, count: 2, logDirectory: logs))
             }
         }
     }

@@ -13,7 +13,8 @@ struct APIClient {
     }
 
     @discardableResult
-    func post<Value: Decodable>(_ path: String, _ body: some Encodable, _ type: Value.Type = Value.self) throws -> Value {
+    func post<Value: Decodable>(_ path: String, _ body: some Encodable, _ type: Value.Type = Value.self) throws -> Value
+    {
         try decode(send(path, method: "POST", body: APICoding.encoder().encode(body)))
     }
 
@@ -38,9 +39,10 @@ struct APIClient {
         let task = URLSession.shared.dataTask(with: request) { data, response, error in
             let status = (response as? HTTPURLResponse)?.statusCode
             outcome.withLock { outcome in
-                outcome = if let status { .success((data ?? Data(), status)) } else {
-                    .failure(error ?? URLError(.badServerResponse))
-                }
+                outcome =
+                    if let status { .success((data ?? Data(), status)) } else {
+                        .failure(error ?? URLError(.badServerResponse))
+                    }
             }
             finished.signal()
         }
@@ -50,7 +52,8 @@ struct APIClient {
         case .success((let data, let status))?:
             guard !(200..<300).contains(status) else { return data }
             let message = (try? APICoding.decoder().decode(APIError.self, from: data))?.error.message
-            throw ServerRefusal(status: status, message: message ?? "\(root.absoluteString) answers with status \(status)")
+            throw ServerRefusal(
+                status: status, message: message ?? "\(root.absoluteString) answers with status \(status)")
         case .failure, nil:
             throw Unreachable(root: root)
         }

@@ -20,7 +20,8 @@ struct JobsCommand: ParsableCommand {
                 let running = job.progress.phase == .running
                 return [
                     job.id, job.progress.phase.rawValue, "\(job.progress.done)/\(job.progress.planned)",
-                    Words.percent(job.progress.done, of: job.progress.planned), running && job.rate > 0 ? Words.rate(job.rate) : "",
+                    Words.percent(job.progress.done, of: job.progress.planned),
+                    running && job.rate > 0 ? Words.rate(job.rate) : "",
                     running && job.secondsLeft != nil ? Words.duration(job.secondsLeft) : "", "\(job.request.seed)",
                     job.mosaic,
                 ]

@@ -5,7 +5,8 @@ import WorkerCommand
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write a mosaic in another format.", subcommands: [ExportXYZCommand.self, ExportPNGCommand.self])
+        commandName: "export", abstract: "Write a mosaic in another format.",
+        subcommands: [ExportXYZCommand.self, ExportPNGCommand.self])
 }
 
 struct ExportXYZCommand: ParsableCommand {
@@ -54,7 +55,8 @@ struct ExportXYZCommand: ParsableCommand {
             }
         } catch is CancellationError {
             screen.clear()
-            print("interrupted; the same command goes on: \(Shell.command(["tessera"] + CommandLine.arguments.dropFirst()))")
+            let again = Shell.command(["tessera"] + CommandLine.arguments.dropFirst())
+            print("interrupted; the same command goes on: \(again)")
             throw ExitCode(3)
         }
         screen.clear()

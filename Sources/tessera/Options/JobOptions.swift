@@ -33,7 +33,7 @@ struct JobOptions: ParsableArguments {
     @Option(help: "How often the network is asked for each window.")
     var steps: Int?
 
-    @Option(help: "What the noise of a window depends on: \(NoiseMode.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "What the noise of a window depends on: canvas, shared, periodic or independent.")
     var noise = NoiseMode.canvas
 
     @Option(

@@ -49,7 +49,8 @@ struct RegionOptions: ParsableArguments {
         }
         guard !given.isEmpty || hasBase else {
             throw ValidationError(
-                "Without --base the map is the whole world: say which part of it, for example --bbox=6.5,45.5,7.5,46.2.")
+                "Without --base the map is the whole world: say which part of it, "
+                    + "for example --bbox=6.5,45.5,7.5,46.2.")
         }
         if let bbox { _ = try Self.box(bbox) }
         if let rect { _ = try Self.rectangle(rect) }

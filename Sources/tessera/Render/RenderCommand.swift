@@ -39,7 +39,7 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "Threads of each worker.")
     var threads = 1
 
-    @Option(help: "What computes the network: \(WorkerCommand.Engine.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "What computes the network: blas.")
     var engine = WorkerCommand.Engine.blas
 
     @Option(help: ArgumentHelp("Serve the page meanwhile.", valueName: "host:port"))

@@ -119,7 +119,8 @@ final class RenderSession {
             if job.progress.failed > 0 {
                 return .failed(
                     "\(Words.count(job.progress.failed, "window")) could not be rendered: "
-                        + (job.failures.first.map { "window \($0.window): \($0.reason)" } ?? job.error ?? "no reason given"))
+                        + (job.failures.first.map { "window \($0.window): \($0.reason)" } ?? job.error
+                            ?? "no reason given"))
             }
             return job.error.map { .failed($0) } ?? .finished
         case .cancelled: return .failed("the job was cancelled")
