@@ -42,7 +42,8 @@ struct Session {
     func status(now: Duration) -> WorkerStatus {
         WorkerStatus(
             id: id.rawValue, name: hello.name, host: hello.host, pid: UInt32(hello.pid), device: hello.device,
-            profile: hello.profile, batch: hello.batch, leased: leases.values.reduce(0) { $0 + $1.windows }, windowsDone: windowsDone,
+            profile: hello.profile, batch: hello.batch, leased: leases.values.reduce(0) { $0 + $1.windows },
+            windowsDone: windowsDone,
             secondsPerWindow: windowsDone > 0 ? computeSeconds / Double(windowsDone) : nil,
             residentBytes: residentBytes, secondsSinceHeard: (now - heard) / .seconds(1), isDraining: isDraining,
             lastError: lastError)

@@ -191,7 +191,9 @@ final class SocketLoop {
         peers[peer] = id
         log.info(
             "worker joined",
-            metadata: ["worker": "\(id)", "name": "\(hello.name)", "host": "\(hello.host)", "profile": "\(hello.profile)"])
+            metadata: [
+                "worker": "\(id)", "name": "\(hello.name)", "host": "\(hello.host)", "profile": "\(hello.profile)",
+            ])
         send(
             .welcome(
                 Welcome(

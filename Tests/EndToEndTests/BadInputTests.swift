@@ -36,7 +36,8 @@ import Testing
                 let picture = scratch.path("picture.png")
                 try Tessera.succeed(
                     [
-                        "-q", "-of", "PNG", "-outsize", "64", "64", "-bands", "3", "-burn", "9", "-burn", "9", "-burn", "9",
+                        "-q", "-of", "PNG", "-outsize", "64", "64", "-bands", "3", "-burn", "9", "-burn", "9", "-burn",
+                        "9",
                         picture,
                     ], command: "gdal_create")
                 return ["render", box, "--base", picture, "--out", scratch.path("o")]
@@ -59,7 +60,8 @@ import Testing
             name: "levels below 1", arguments: { ["render", box, "--levels", "0", "--out", $0.path("o")] }, status: 2,
             mentions: ["levels"]),
         Case(
-            name: "unknown model", arguments: { ["render", box, "--model", "none.safetensors", "--out", $0.path("o")] },
+            name: "unknown model",
+            arguments: { ["render", box, "--model", "none.safetensors", "--out", $0.path("o")] },
             status: 1, mentions: ["none.safetensors"]),
         Case(
             name: "damaged model",
@@ -72,7 +74,8 @@ import Testing
             name: "unknown sampler", arguments: { ["render", box, "--sampler", "magic:3", "--out", $0.path("o")] },
             status: 2, mentions: ["magic"]),
         Case(
-            name: "no coordinator", arguments: { _ in ["worker", "--connect", "tcp://127.0.0.1:9", "--patience", "1"] },
+            name: "no coordinator",
+            arguments: { _ in ["worker", "--connect", "tcp://127.0.0.1:9", "--patience", "1"] },
             status: 1, mentions: ["127.0.0.1:9"]),
         Case(
             name: "no coordinator to ask", arguments: { _ in ["status", "--to", "http://127.0.0.1:9"] }, status: 1,

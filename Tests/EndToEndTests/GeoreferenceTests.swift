@@ -8,7 +8,8 @@ import Testing
         let raster = scratch.path("utm.tif")
         try Tessera.succeed(
             [
-                "-q", "-of", "GTiff", "-ot", "Byte", "-bands", "3", "-burn", "200", "-burn", "40", "-burn", "40", "-outsize",
+                "-q", "-of", "GTiff", "-ot", "Byte", "-bands", "3", "-burn", "200", "-burn", "40", "-burn", "40",
+                "-outsize",
                 "120", "80", "-a_srs", "EPSG:32632", "-a_ullr", "400000", "5200000", "640000", "5040000",
                 scratch.path("plain.tif"),
             ], command: "gdal_create")
@@ -18,7 +19,8 @@ import Testing
             try square(box).write(to: scratch.url(name + ".geojson"), atomically: true, encoding: .utf8)
             let bands = zip(1..., colour).flatMap { ["-b", "\($0)", "-burn", "\($1)"] }
             try Tessera.succeed(
-                ["-q"] + bands + [scratch.path(name + ".geojson"), scratch.path("plain.tif")], command: "gdal_rasterize")
+                ["-q"] + bands + [scratch.path(name + ".geojson"), scratch.path("plain.tif")], command: "gdal_rasterize"
+            )
         }
         try Tessera.succeed(["-q", "-a_nodata", "0", scratch.path("plain.tif"), raster], command: "gdal_translate")
         return raster

@@ -17,7 +17,8 @@ enum Tessera {
         let process = Process()
         let installed = binaries.appending(path: command)
         process.executableURL =
-            FileManager.default.isExecutableFile(atPath: installed.path) ? installed : URL(filePath: "/usr/bin/\(command)")
+            FileManager.default.isExecutableFile(atPath: installed.path)
+            ? installed : URL(filePath: "/usr/bin/\(command)")
         process.arguments = arguments
         return process
     }

@@ -28,9 +28,10 @@ import Testing
         for (noise, report) in reports.sorted(by: { $0.key < $1.key }) {
             print("seams, \(noise): ratio \(report.seams.ratio) \(report.seams.interval), null \(report.null.ratio)")
         }
-        let ratio = try Dictionary(uniqueKeysWithValues: ["canvas", "shared", "independent"].map { noise in
-            (noise, try #require(reports[noise]).seams.ratio)
-        })
+        let ratio = try Dictionary(
+            uniqueKeysWithValues: ["canvas", "shared", "independent"].map { noise in
+                (noise, try #require(reports[noise]).seams.ratio)
+            })
         let canvas = try #require(ratio["canvas"])
         #expect(try canvas < #require(ratio["independent"]))
         #expect(try canvas < #require(ratio["shared"]))
