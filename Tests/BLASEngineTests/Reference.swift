@@ -8,9 +8,12 @@ import Testing
 struct Reference {
     /// The models that `network_reference.py` always makes, and those that it was given.
     static let names: [String] = {
-        let required = ["tiny", "attention", "scalars", "least"]
-        let found = directory.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) } ?? []
-        return required + found.filter { !required.contains($0) && !$0.hasPrefix(".") }.sorted()
+        let required = ["tiny", "attention", "scalars", "small", "least"]
+        guard let directory, let found = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+            return required
+        }
+        let models = found.filter { FileManager.default.fileExists(atPath: "\(directory)/\($0)/model.safetensors") }
+        return required + models.filter { !required.contains($0) }.sorted()
     }()
 
     private static var directory: String? { ProcessInfo.processInfo.environment["TESSERA_REFERENCE"] }
