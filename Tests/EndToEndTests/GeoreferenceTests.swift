@@ -92,14 +92,14 @@ import Testing
         try Tessera.succeed(["export", "xyz", scratch.path("mosaic"), scratch.path("xyz")])
         let description = """
             <GDAL_WMS><Service name="TMS"><ServerUrl>file://\(scratch.path("xyz"))/${z}/${x}/${y}.png</ServerUrl></Service>
-            <DataWindow><UpperLeftX>-20037508.34</UpperLeftX><UpperLeftY>20037508.34</UpperLeftY>
-            <LowerRightX>20037508.34</LowerRightX><LowerRightY>-20037508.34</LowerRightY><TileLevel>7</TileLevel>
+            <DataWindow><UpperLeftX>-20037508.3427892</UpperLeftX><UpperLeftY>20037508.3427892</UpperLeftY>
+            <LowerRightX>20037508.3427892</LowerRightX><LowerRightY>-20037508.3427892</LowerRightY><TileLevel>7</TileLevel>
             <TileCountX>1</TileCountX><TileCountY>1</TileCountY><YOrigin>top</YOrigin></DataWindow>
             <Projection>EPSG:3857</Projection><BlockSizeX>256</BlockSizeX><BlockSizeY>256</BlockSizeY>
             <BandsCount>4</BandsCount><ZeroBlockHttpCodes>204,404</ZeroBlockHttpCodes></GDAL_WMS>
             """
         try description.write(to: scratch.url("tms.xml"), atomically: true, encoding: .utf8)
-        let longitude = "\(268.5 / 512 * 360 - 180)"
+        let longitude = "\(268.513 / 512 * 360 - 180)"
         let cell = try self.cell(scratch.path("mosaic"), level: 1)
         let values = try [scratch.path("tms.xml"), cell].map {
             try Tessera.succeed(["-valonly", "-wgs84", $0, longitude, "46.3"], command: "gdallocationinfo")

@@ -31,7 +31,7 @@ enum Tessera {
         let folder = try Scratch()
         let streams = try ["out", "err"].map { name in
             let url = folder.url(name)
-            FileManager.default.createFile(atPath: url.path, contents: nil)
+            try Data().write(to: url)
             return (url, try FileHandle(forWritingTo: url))
         }
         process.standardOutput = streams[0].1

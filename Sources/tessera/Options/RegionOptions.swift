@@ -59,22 +59,13 @@ struct RegionOptions: ParsableArguments {
     private static func box(_ text: String) throws -> Region {
         let numbers: [Double] = try NumberList.parse(
             text, option: "--bbox", form: "west,south,east,north in degrees", count: 4...4)
-        let (west, south, east, north) = (numbers[0], numbers[1], numbers[2], numbers[3])
-        guard numbers.allSatisfy(\.isFinite), abs(west) <= 360, abs(east) <= 360, abs(south) <= 90, abs(north) <= 90
-        else {
-            throw ValidationError("--bbox \(text) leaves the globe; the order is west,south,east,north in degrees.")
+        let box = Region.box(west: numbers[0], south: numbers[1], east: numbers[2], north: numbers[3])
+        do {
+            _ = try box.cores(on: Canvas(surface: .webMercator, baseZoom: 0), level: 0)
+        } catch {
+            throw ValidationError("--bbox \(text): \(error).")
         }
-        guard south < north, west != east else {
-            throw ValidationError(
-                "--bbox \(text) is empty: south must be below north, and west differ from east "
-                    + "(the order is west,south,east,north).")
-        }
-        guard east > west || east - west + 360 <= 180 else {
-            throw ValidationError(
-                "--bbox \(text): west > east would cross the antimeridian and span \(east - west + 360)°; were they swapped?"
-            )
-        }
-        return .box(west: west, south: south, east: east, north: north)
+        return box
     }
 
     private static func rectangle(_ text: String) throws -> Region {
