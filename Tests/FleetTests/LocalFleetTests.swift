@@ -155,6 +155,8 @@ import Testing
             defer { close(held) }
             Glibc.kill(probe.processIdentifier, SIGKILL)
             probe.waitUntilExit()
+            var watched = pollfd(fd: held, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&watched, 1, 20_000) == 1, "the children live on")
             var byte: UInt8 = 0
             #expect(read(held, &byte, 1) == 0)
         }

@@ -63,7 +63,7 @@ struct RegionOptions: ParsableArguments {
         do {
             _ = try box.cores(on: Canvas(surface: .webMercator, baseZoom: 0), level: 0)
         } catch {
-            throw ValidationError("--bbox \(text): \(error)")
+            throw ValidationError("--bbox \(text): \(error).")
         }
         return box
     }
