@@ -99,6 +99,7 @@ let package = Package(
             swiftSettings: settings),
         tests("Scheduling", ["Canvas"]),
         tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire", crypto]),
+        tests("Coordinator", ["Canvas", "Scheduling", "Wire"]),
         tests("Fleet", ["fleet-probe"]),
         tests("Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", logging]),
         .testTarget(
