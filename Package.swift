@@ -83,7 +83,7 @@ let package = Package(
             name: "tessera",
             dependencies: [
                 "Canvas", "Noise", "Diffusion", "Denoiser", "Raster", "Pyramid", "Scheduling", "Coordinator", "Fleet",
-                "Monitor", "WorkerCommand", "Evaluation", arguments, logging,
+                "Monitor", "WorkerCommand", "Evaluation", "Wire", arguments, logging,
             ], swiftSettings: settings),
 
         tests("Canvas", []),

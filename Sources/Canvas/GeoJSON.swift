@@ -8,12 +8,24 @@ extension Region {
         let root: Node
         do {
             root = try JSONDecoder().decode(Node.self, from: data)
-        } catch {
-            throw CanvasError.region("not readable as GeoJSON: \(error)")
+        } catch let error as DecodingError {
+            throw CanvasError.region("not GeoJSON: \(Self.reason(error))")
         }
         let polygons = try root.polygons()
         guard !polygons.isEmpty else { throw CanvasError.region("the GeoJSON holds no Polygon or MultiPolygon") }
         self = .polygons(polygons)
+    }
+
+    private static func reason(_ error: DecodingError) -> String {
+        let context: DecodingError.Context
+        switch error {
+        case .dataCorrupted(let found), .keyNotFound(_, let found), .typeMismatch(_, let found),
+            .valueNotFound(_, let found):
+            context = found
+        @unknown default: return "\(error)"
+        }
+        let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+        return context.debugDescription + (path.isEmpty ? "" : " at \(path)")
     }
 
     /// One GeoJSON object, of whatever type.

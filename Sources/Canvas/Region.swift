@@ -1,7 +1,7 @@
 import Foundation
 
 /// The part of the canvas a job asks for.
-public enum Region: Hashable, Sendable, Codable {
+public enum Region: Hashable, Sendable {
     /// Longitude and latitude in degrees; west > east crosses the antimeridian.
     case box(west: Double, south: Double, east: Double, north: Double)
     /// Pixels of level 0.
@@ -10,7 +10,8 @@ public enum Region: Hashable, Sendable, Codable {
     case polygons([[[GeoPoint]]])
 }
 
-public struct GeoPoint: Hashable, Sendable, Codable {
+/// A point in degrees.
+public struct GeoPoint: Hashable, Sendable {
     public var longitude: Double
     public var latitude: Double
 

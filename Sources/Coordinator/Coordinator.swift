@@ -34,8 +34,6 @@ public final class Coordinator: Sendable {
         }
     }
 
-    public static let softwareVersion = "0.1.0"
-
     /// The address workers connect to, with the port that was taken.
     public let endpoint: String
     private let configuration: Configuration

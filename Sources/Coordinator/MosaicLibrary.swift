@@ -62,7 +62,7 @@ final class MosaicLibrary: Sendable {
                 "note": "Synthetic imagery: a diffusion model invented the detail; it shows no real place.",
                 "base map": .string(request.base ?? BuiltinBaseMap.credit),
                 "model": .string("\(configuration.name): \(configuration.trainingData.joined(separator: "; "))"),
-                "software": .string("tessera \(Coordinator.softwareVersion)"),
+                "software": .string("tessera \(Version.current)"),
             ])
         let name = isSingle ? "" : try Self.name(of: mosaicDescription)
         return PreparedJob(

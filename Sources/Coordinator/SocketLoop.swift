@@ -165,7 +165,7 @@ final class SocketLoop {
     func status() -> Status {
         let now = now
         return Status(
-            softwareVersion: Coordinator.softwareVersion, endpoint: endpoint.description, started: startDate,
+            softwareVersion: Version.current, endpoint: endpoint.description, started: startDate,
             jobs: order.compactMap { id in
                 scheduler.progress(of: id).flatMap { jobs[id]?.status(progress: $0, now: now) }
             },
@@ -177,7 +177,7 @@ final class SocketLoop {
     func join(_ hello: Hello, from peer: PeerID) {
         guard hello.protocolVersion == Message.protocolVersion else {
             let reason =
-                "the coordinator speaks protocol \(Message.protocolVersion) (tessera \(Coordinator.softwareVersion)), "
+                "the coordinator speaks protocol \(Message.protocolVersion) (tessera \(Version.current)), "
                 + "the worker \(hello.protocolVersion) (\(hello.softwareVersion)): install the same version on both"
             log.warning("worker refused", metadata: ["worker": "\(hello.name)", "reason": "\(reason)"])
             reply(.refuse(Refusal(code: .protocolVersion, reason: reason)), to: peer)
@@ -198,7 +198,7 @@ final class SocketLoop {
             .welcome(
                 Welcome(
                     session: epoch, heartbeatMilliseconds: Int(heartbeat / .milliseconds(1)),
-                    softwareVersion: Coordinator.softwareVersion)),
+                    softwareVersion: Version.current)),
             to: id)
         handle(.joined(id, batch: hello.batch, profile: hello.profile))
         if isStopping { drain(id, now: true, reason: "the coordinator stops") }

@@ -1,10 +1,11 @@
 import Foundation
 import Synchronization
+import Wire
 
 /// The latest status, written by the socket thread and read by any.
 final class StatusBoard: Sendable {
     private let status = Mutex(
-        Status(softwareVersion: Coordinator.softwareVersion, endpoint: "", started: Date(), jobs: [], workers: []))
+        Status(softwareVersion: Version.current, endpoint: "", started: Date(), jobs: [], workers: []))
 
     func set(_ new: Status) { status.withLock { $0 = new } }
 

@@ -14,8 +14,3 @@ struct WorkerLog: Sendable {
         FileHandle.standardError.write(Data("\(time) \(event)\n".utf8))
     }
 }
-
-/// The release of the program.
-public enum Version {
-    public static let current = "0.1.0"
-}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Wire
 import WorkerCommand
 
 struct Tessera: ParsableCommand {

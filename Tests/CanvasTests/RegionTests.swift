@@ -166,3 +166,23 @@ import Testing
         }
     }
 }
+
+@Suite struct RegionCodingTests {
+    @Test(arguments: [
+        (Region.box(west: -1.5, south: 2, east: 3, north: 4), #"{"bbox":[-1.5,2,3,4]}"#),
+        (Region.rect(PixelRect(x: -1, y: 2, width: 3, height: 4)), #"{"rect":[-1,2,3,4]}"#),
+        (
+            Region.polygons([[[GeoPoint(longitude: 1, latitude: 2), GeoPoint(longitude: 3, latitude: 4)]]]),
+            #"{"polygons":[[[[1,2],[3,4]]]]}"#
+        ),
+    ])
+    func readsWhatItWrites(region: Region, json: String) throws {
+        #expect(String(decoding: try JSONEncoder().encode(region), as: UTF8.self) == json)
+        #expect(try JSONDecoder().decode(Region.self, from: Data(json.utf8)) == region)
+    }
+
+    @Test func namesWhatIsWrongWithGeoJSON() {
+        let error = #expect(throws: CanvasError.self) { try Region(geoJSON: Data(#"{"type": 5}"#.utf8)) }
+        #expect(error?.description.contains("type") == true)
+    }
+}
