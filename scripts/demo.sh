@@ -6,7 +6,7 @@ out=${1:-demo-out}
 root=$(cd "$(dirname "$0")/.." && pwd)
 tessera=$root/.build/release/tessera
 
-"$tessera" render --bbox 7.6,45.85,8.45,46.45 --levels 2 --seed 7 --out "$out/mosaic" --workers 2
+"$tessera" render --bbox=6.35,45.1,9.1,46.9 --levels 2 --seed 7 --out "$out/mosaic" --workers 2
 "$tessera" export xyz "$out/mosaic" "$out/xyz"
 "$tessera" export png "$out/mosaic" "$out/alps.png" --compare
 

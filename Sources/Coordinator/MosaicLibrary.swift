@@ -89,8 +89,8 @@ final class MosaicLibrary: Sendable {
             let output =
                 try open[name]
                 ?? OpenMosaic(
-                    try Mosaic(directory: isSingle ? directory : directory.appending(path: name), job: description))
-            try output.add(plan.sets[plan.levels])
+                    Mosaic(directory: isSingle ? directory : directory.appending(path: name), job: description))
+            try output.add(plan)
             open[name] = output
             return output
         }

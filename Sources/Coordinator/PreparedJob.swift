@@ -5,6 +5,7 @@ import Noise
 import Pyramid
 import Raster
 import Scheduling
+import Synchronization
 import Wire
 
 /// A job with everything it needs open: base map, model, plan and mosaic.
@@ -23,6 +24,7 @@ final class PreparedJob: Sendable {
     let modelBytes: Data
     private let scalars: [ModelConfiguration.Scalar]
     private let degradation: [Double]
+    private let baseWalk: Mutex<HilbertWalk>
 
     init(
         id: JobID, request: JobRequest, mosaicName: String, output: OpenMosaic, base: BaseMap, plan: Plan,
@@ -38,6 +40,7 @@ final class PreparedJob: Sendable {
         self.modelBytes = modelBytes
         self.scalars = scalars
         self.degradation = degradation
+        baseWalk = Mutex(HilbertWalk(plan.sets[0]))
     }
 
     var mosaic: Mosaic { output.mosaic }
@@ -74,17 +77,29 @@ final class PreparedJob: Sendable {
         }
     }
 
+    /// Store the next base tiles of the plan, so that the map is there to look at before any window is done.
+    ///
+    /// - Returns: Whether more are left.
+    func storeNextBase(_ count: Int) throws -> Bool {
+        for _ in 0..<count {
+            guard let (column, row) = baseWalk.withLock({ $0.next() }) else { return false }
+            try storeBase(under: plan.canvas.geometry.coreRect(Core(level: 0, column: column, row: row)))
+        }
+        return true
+    }
+
     /// Warp and store the base tiles under pixels of level 0, whole tiles of the canvas grid, where they are not yet.
     private func storeBase(under rect: PixelRect) throws {
         let side = WindowGeometry.tile
+        let perTile = plan.canvas.geometry.coresPerTile
         for y in rect.y.floorDivided(by: side)..<(rect.y + rect.height).ceilDivided(by: side) {
             for x in rect.x.floorDivided(by: side)..<(rect.x + rect.width).ceilDivided(by: side) {
-                let perTile = plan.canvas.geometry.coresPerTile
                 guard let core = plan.canvas.normalized(Core(level: 0, column: x * perTile, row: y * perTile)),
                     !mosaic.isDone(core)
                 else { continue }
                 let tile = plan.canvas.tile(of: core)
                 try mosaic.storeBase([(tile, base.tile(tile))])
+                try output.update(after: [core])
             }
         }
     }

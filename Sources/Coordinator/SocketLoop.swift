@@ -89,6 +89,7 @@ final class SocketLoop {
         case .submit(let job, let done, let profile):
             if jobs[job.id] == nil { order.append(job.id) }
             jobs[job.id] = JobEntry(job)
+            store.begin(job)
             handle(
                 .submitted(
                     job.id, plan: job.plan, done: done, priority: job.request.priority, profile: profile))

@@ -39,11 +39,23 @@ final class StoreQueue: Sendable {
         }
     }
 
+    /// Store a job's base map, a few tiles at a time between everything else.
+    func begin(_ job: PreparedJob) {
+        queue.async {
+            do {
+                if try job.storeNextBase(4) { self.begin(job) }
+            } catch {
+                self.reply(.unstored(job.id, [], StoreFailure(error)))
+            }
+        }
+    }
+
     /// Complete the overviews of a finished job; answers `finalized`.
     func finish(_ job: PreparedJob) {
         queue.async { [reply] in
             do {
-                try job.output.overviews.heal()
+                while try job.storeNextBase(64) {}
+                try job.output.heal()
                 reply(.finalized(job.id, nil))
             } catch {
                 reply(.finalized(job.id, StoreFailure(error)))
@@ -63,7 +75,7 @@ final class StoreQueue: Sendable {
             let cores = group.map(\.core)
             do {
                 try job.mosaic.store(group.map { try job.rendered($0.core, pixels: $0.pixels) })
-                try job.output.overviews.update(after: cores)
+                try job.output.update(after: cores)
                 reply(.stored(id, cores))
             } catch {
                 reply(.unstored(id, cores, StoreFailure(error)))
