@@ -42,7 +42,8 @@ test-python: $(VENV)/ready
 
 test-swift: deps reference
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
-	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS)
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --skip EndToEndTests
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter EndToEndTests --no-parallel
 
 lint: deps
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
