@@ -21,16 +21,19 @@ public final class Coordinator: Sendable {
         public var allowInsecure: Bool
         /// Whether the directory itself is the one mosaic (`render`), rather than holding one folder a mosaic (`serve`).
         public var singleMosaic: Bool
+        /// Whether to take up the jobs that the directory's database holds, finished ones too, so that they are shown.
+        public var takesUpJobs: Bool
 
         public init(
             directory: URL, listen: String = "tcp://127.0.0.1:*", heartbeat: Duration = .seconds(2),
-            allowInsecure: Bool = false, singleMosaic: Bool = false
+            allowInsecure: Bool = false, singleMosaic: Bool = false, takesUpJobs: Bool = true
         ) {
             self.directory = directory
             self.listen = listen
             self.heartbeat = heartbeat
             self.allowInsecure = allowInsecure
             self.singleMosaic = singleMosaic
+            self.takesUpJobs = takesUpJobs
         }
     }
 
@@ -47,7 +50,7 @@ public final class Coordinator: Sendable {
     private let ended = DispatchGroup()
     private let submissions = DispatchQueue(label: "tessera.submit")
 
-    /// Bind the socket, start the threads and, where the directory holds many mosaics, take up the jobs not finished.
+    /// Bind the socket, start the threads, and take up the directory's jobs where the configuration says so.
     ///
     /// - Throws: `CoordinatorError` for an address that is not loopback, `TransportError` where it cannot be bound, and
     ///   what opening the directory throws.
@@ -83,7 +86,7 @@ public final class Coordinator: Sendable {
                     publish: { status in board.set(status) })
             }, log: log
         ).description
-        if !configuration.singleMosaic { takeUpJobs() }
+        if configuration.takesUpJobs { takeUpJobs() }
     }
 
     /// Run a socket loop on a thread of its own, and wait until it is bound.
@@ -150,13 +153,13 @@ public final class Coordinator: Sendable {
     private func takeUpJobs() {
         submissions.async { [self] in
             do {
-                for record in try jobs.all() where record.phase == "running" || record.phase == "paused" {
+                for record in try jobs.all() where record.phase != JobProgress.Phase.cancelled.rawValue {
                     do {
                         let request = try JSONDecoder().decode(JobRequest.self, from: Data(record.request.utf8))
                         try start(
                             request, id: record.id, profile: record.profile, created: record.created,
                             text: record.request)
-                        if record.phase == "paused" { pauseAgain(record.id) }
+                        if record.phase == JobProgress.Phase.paused.rawValue { put(.pause(record.id)) }
                     } catch {
                         log.error(
                             "a job cannot be taken up again", metadata: ["job": "\(record.id)", "error": "\(error)"])
@@ -167,8 +170,6 @@ public final class Coordinator: Sendable {
             }
         }
     }
-
-    private func pauseAgain(_ id: JobID) { put(.pause(id)) }
 
     private static func text(of request: JobRequest) throws -> String {
         let encoder = JSONEncoder()

@@ -46,13 +46,12 @@ final class RenderSession {
     func run(fleet options: FleetOptions, http: HTTPAddress?) throws -> Outcome {
         display.note("opening the map, the model and \(directory.path) …")
         let coordinator = try Coordinator(
-            Coordinator.Configuration(directory: directory, singleMosaic: true))
+            Coordinator.Configuration(directory: directory, singleMosaic: true, takesUpJobs: false))
         var isOpen = true
         defer { if isOpen { coordinator.shutdown() } }
         let monitor = try http.map { try serve(coordinator, at: $0) }
         defer { monitor?.stop() }
         let id = try coordinator.submit(request)
-        try RequestLog(directory: directory).add(request)
         guard !interrupts.happened else { return interrupted(nil) }
         let fleet = try LocalFleet(fleetConfiguration(options, endpoint: coordinator.endpoint))
         defer { fleet.stop() }

@@ -83,19 +83,7 @@ struct ServeCommand: ParsableCommand {
             print("workers  tessera worker --connect \(coordinator.endpoint)")
             print("jobs     tessera submit --to \(url) --bbox=6.5,45.5,7.5,46.2 --levels 2")
         }
-        if isMosaic { Self.takeUp(RequestLog(directory: directory).read(), coordinator) }
         while !interrupts.happened { interrupts.wait(.seconds(3600)) }
         if !json { print("stopping; started again on \(out), the jobs go on where they are") }
-    }
-
-    /// Hand in again what a folder was rendered from, so that the page shows it and workers can go on with it.
-    private static func takeUp(_ requests: [JobRequest], _ coordinator: Coordinator) {
-        for request in requests {
-            do {
-                _ = try coordinator.submit(request)
-            } catch {
-                Program.complain("a job of this mosaic cannot be taken up: \(error)")
-            }
-        }
     }
 }
