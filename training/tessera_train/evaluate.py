@@ -23,6 +23,7 @@ from .imagery import area_average, load_scenes, read_manifest
 from .train import HERE
 
 OCTAVES = (0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
+SAMPLER_CROPS = 3
 
 
 class Generator:
@@ -162,14 +163,14 @@ def measure_cascade(generate, boxes, plans, out, real_detail, levels=4, **option
     return pictures
 
 
-def measure_samplers(generate, crops, strength, out, octaves=(0, 3, 5, 8), reference=("ddim", 200)):
+def measure_samplers(generate, crops, strength, out, octaves=(0, 3, 5, 8), reference=("ddim", 100)):
     """RMSE of short samplings to a long one from the same noise, and their high band against the real one."""
     runs = [("ddim", 50), ("ddim", 25), ("ddim", 12), ("ddim", 8), ("dpm++", 20), ("dpm++", 15), ("dpm++", 12),
             ("dpm++", 10), ("dpm++", 8), ("dpm++", 6)]
     rows = []
     results = {}
     for o in octaves:
-        drawn = crops[o][:4]
+        drawn = crops[o][:SAMPLER_CROPS]
         coarse = np.stack([area_average(c, 4) for c, _ in drawn])
         metres = [m for _, m in drawn]
         for run in [reference] + runs:
@@ -179,7 +180,7 @@ def measure_samplers(generate, crops, strength, out, octaves=(0, 3, 5, 8), refer
         for o in octaves:
             error = results[o, run].astype(float) - results[o, reference]
             errors.append((error**2).mean())
-            real = sum(high_band(c) for c, _ in crops[o][:4])
+            real = sum(high_band(c) for c, _ in crops[o][:SAMPLER_CROPS])
             ratios.append(sum(high_band(c) for c in results[o, run]) / real)
         rows.append([run[0], run[1], f"{math.sqrt(np.mean(errors)):.2f}"] + [f"{r:.3f}" for r in ratios])
     header = ["sampler", "calls", f"RMSE to {reference[0]} {reference[1]}"]
