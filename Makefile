@@ -16,6 +16,7 @@ help:
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
 	@echo "make lint    formatting, and whether the generated wire code is current"
+	@echo "make train-tiny ARGS='--data DIR --out run --steps 20000'   train the built-in model"
 
 deps:
 	@scripts/deps.sh
@@ -56,7 +57,7 @@ proto:
 	proto/generate.sh
 
 train-tiny: $(VENV)/ready
-	cd training && ../$(VENV)/bin/python -m tessera_train.train --config configs/tiny.json $(ARGS)
+	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.train $(ARGS)
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)
