@@ -98,6 +98,7 @@ final class PreparedJob: Sendable {
                     !mosaic.isDone(core)
                 else { continue }
                 let tile = plan.canvas.tile(of: core)
+                guard try base.meets(tile) else { continue }
                 try mosaic.storeBase([(tile, base.tile(tile))])
                 try output.update(after: [core])
             }

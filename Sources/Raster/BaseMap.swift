@@ -66,6 +66,11 @@ public final class BaseMap: Sendable {
         extent = survey.extent
     }
 
+    /// Return whether a tile of the base zoom may hold data; false where it lies outside of the raster.
+    public func meets(_ tile: Tile) throws -> Bool {
+        try normalized(tile).map(extent.meets) ?? false
+    }
+
     /// Return the pixels of a tile of the base zoom; columns wrap at the antimeridian, beyond the poles' limit and
     /// outside of the raster there is no data.
     ///

@@ -1,5 +1,8 @@
+import Canvas
 import Foundation
 import Testing
+
+@testable import Pyramid
 
 /// A user's own raster: a GeoTIFF in UTM with nodata, to a mosaic that GDAL finds where it should be.
 @Suite struct GeoreferenceTests {
@@ -108,5 +111,32 @@ import Testing
         }
         #expect(values[0] == values[1])
         #expect(values[0].split(separator: "\n").last == "255")
+    }
+}
+
+/// A picture without georeference lies on a plane with its corner at the origin.
+@Suite struct PictureTests {
+    @Test func aRectangleOfAPictureIsRendered() throws {
+        let scratch = try Scratch()
+        let picture = scratch.path("painted.png")
+        try Tessera.succeed(
+            ["-q", "-of", "PNG", "-outsize", "300", "200", "-bands", "3", "-burn", "20", "-burn", "90", "-burn", "30"]
+                + [picture], command: "gdal_create")
+        let out = scratch.path("mosaic")
+        try Tessera.succeed([
+            "render", "--base", picture, "--rect=-20,150,100,100", "--resolution", "4000", "--levels", "1", "--seed",
+            "3",
+            "--out", out, "--model", try Reference.path("small/model.safetensors"), "--sampler", "ddim", "--steps", "3",
+        ])
+        let mosaic = try Mosaic(reading: URL(filePath: out))
+        let base = try mosaic.read(PixelRect(x: 0, y: 190, width: 2, height: 20), level: 0)
+        #expect(Array(base[0..<4]) == [20, 90, 30, 255])
+        #expect(Array(base.suffix(4)) == [0, 0, 0, 0], "below the picture there is nothing")
+        let fine = try mosaic.read(PixelRect(x: 0, y: 798, width: 1, height: 4), level: 1)
+        #expect(stride(from: 3, to: 16, by: 4).map { fine[$0] } == [255, 255, 0, 0], "the picture ends at row 800")
+        let files = try FileManager.default.contentsOfDirectory(atPath: out + "/levels/0")
+        #expect(!files.contains { $0.contains("-") }, "nothing is stored where the picture is not: \(files)")
+        try Tessera.succeed(["export", "xyz", out, scratch.path("xyz")])
+        #expect(FileManager.default.fileExists(atPath: scratch.path("xyz/3/0/3.png")))
     }
 }
