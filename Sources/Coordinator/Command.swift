@@ -1,10 +1,12 @@
 import Canvas
+import Dispatch
 import Scheduling
 import Wire
 
 /// What other threads ask of the socket thread.
 enum Command: Sendable {
-    case submit(PreparedJob, done: [CoreSet], profile: ProfileRule)
+    /// Take a job; `published` is signalled when the status shows it.
+    case submit(PreparedJob, done: [CoreSet], profile: ProfileRule, published: DispatchSemaphore)
     case pause(JobID)
     case resume(JobID)
     case cancel(JobID)

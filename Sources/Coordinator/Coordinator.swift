@@ -86,7 +86,7 @@ public final class Coordinator: Sendable {
                     publish: { status in board.set(status) })
             }, log: log
         ).description
-        if configuration.takesUpJobs { takeUpJobs() }
+        if configuration.takesUpJobs { try takeUpJobs() }
     }
 
     /// Run a socket loop on a thread of its own, and wait until it is bound.
@@ -147,26 +147,23 @@ public final class Coordinator: Sendable {
                 id: id, mosaic: job.mosaicName, request: text, phase: JobProgress.Phase.running.rawValue,
                 profile: profile, created: created))
         let rule: ProfileRule = request.exact ? profile.map(ProfileRule.only) ?? .first : .any
-        put(.submit(job, done: job.doneCores(), profile: rule))
+        let published = DispatchSemaphore(value: 0)
+        put(.submit(job, done: job.doneCores(), profile: rule, published: published))
+        guard published.wait(timeout: .now() + 60) == .success else {
+            throw CoordinatorError(.stopped, "the coordinator does not answer: see its log, and start it again")
+        }
     }
 
-    private func takeUpJobs() {
-        submissions.async { [self] in
+    /// Take up what the database holds; what cannot be opened any more is reported and left.
+    private func takeUpJobs() throws {
+        for record in try jobs.all() where record.phase != JobProgress.Phase.cancelled.rawValue {
             do {
-                for record in try jobs.all() where record.phase != JobProgress.Phase.cancelled.rawValue {
-                    do {
-                        let request = try JSONDecoder().decode(JobRequest.self, from: Data(record.request.utf8))
-                        try start(
-                            request, id: record.id, profile: record.profile, created: record.created,
-                            text: record.request)
-                        if record.phase == JobProgress.Phase.paused.rawValue { put(.pause(record.id)) }
-                    } catch {
-                        log.error(
-                            "a job cannot be taken up again", metadata: ["job": "\(record.id)", "error": "\(error)"])
-                    }
-                }
+                let request = try JSONDecoder().decode(JobRequest.self, from: Data(record.request.utf8))
+                try start(
+                    request, id: record.id, profile: record.profile, created: record.created, text: record.request)
+                if record.phase == JobProgress.Phase.paused.rawValue { put(.pause(record.id)) }
             } catch {
-                log.error("the jobs database cannot be read", metadata: ["error": "\(error)"])
+                log.error("a job cannot be taken up again", metadata: ["job": "\(record.id)", "error": "\(error)"])
             }
         }
     }

@@ -86,13 +86,15 @@ final class SocketLoop {
 
     private func obey(_ command: Command) {
         switch command {
-        case .submit(let job, let done, let profile):
+        case .submit(let job, let done, let profile, let published):
             if jobs[job.id] == nil { order.append(job.id) }
             jobs[job.id] = JobEntry(job)
             store.begin(job)
             handle(
                 .submitted(
                     job.id, plan: job.plan, done: done, priority: job.request.priority, profile: profile))
+            publish(status())
+            published.signal()
         case .pause(let id): setPhase(.paused, of: id, .paused(id))
         case .resume(let id):
             jobs[id]?.error = nil
