@@ -20,6 +20,7 @@ public enum ProfileRule: Hashable, Sendable {
 
 /// What happened outside the scheduler.
 public enum Event: Sendable {
+    /// A job, new or handed in again after it was finished or cancelled; it is passed over while it runs.
     case submitted(JobID, plan: Plan, done: [CoreSet], priority: Int, profile: ProfileRule = .any)
     case paused(JobID)
     case resumed(JobID)

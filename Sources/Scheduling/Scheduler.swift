@@ -20,7 +20,6 @@ public struct Scheduler: Sendable {
     struct Active {
         var lease: Lease
         var open: Set<Core>
-        var started: Instant
         var lastProgress: Instant
     }
 
@@ -55,8 +54,10 @@ public struct Scheduler: Sendable {
     private mutating func apply(_ event: Event, at now: Instant) -> [Action] {
         switch event {
         case .submitted(let id, let plan, let done, let priority, let profile):
-            guard jobs[id] == nil else { return [] }
+            let former = jobs[id]?.phase
+            guard former != .running, former != .paused else { return [] }
             jobs[id] = JobState(id: id, plan: plan, done: done, priority: priority, profile: profile)
+            order.removeAll { $0 == id }
             let place = order.firstIndex { jobs[$0].map { $0.priority < priority } ?? false }
             order.insert(id, at: place ?? order.count)
         case .paused(let id): setPhase(.paused, of: id)
@@ -209,7 +210,7 @@ public struct Scheduler: Sendable {
             guard !cores.isEmpty else { continue }
             let lease = Lease(id: nextLease, epoch: epoch, worker: id, job: job, cores: cores)
             nextLease += 1
-            leases[lease.id] = Active(lease: lease, open: Set(cores), started: now, lastProgress: now)
+            leases[lease.id] = Active(lease: lease, open: Set(cores), lastProgress: now)
             workers[id]?.credit -= cores.count
             return lease
         }

@@ -39,9 +39,4 @@ extension Scheduler {
     public var activeLeases: [Lease] {
         leases.values.map(\.lease).sorted { $0.id < $1.id }
     }
-
-    /// Return whether the whole job is at rest: nothing leased and nothing on its way to the store.
-    public func isIdle(_ id: JobID) -> Bool {
-        jobs[id]?.inFlight.isEmpty ?? true
-    }
 }

@@ -138,6 +138,17 @@ import Wire
         #expect(second.mosaics().count == 2, "another seed is another mosaic")
     }
 
+    @Test func aCancelledJobRunsAgainWhenHandedInAgain() throws {
+        let folder = Folder()
+        let coordinator = try Coordinator(.init(directory: folder.url))
+        defer { coordinator.shutdown() }
+        let id = try coordinator.submit(Self.request())
+        try coordinator.cancel(id)
+        try wait(coordinator) { $0.jobs.first?.progress.phase == .cancelled }
+        #expect(try coordinator.submit(Self.request()) == id)
+        #expect(coordinator.status().jobs.map(\.progress.phase) == [.running])
+    }
+
     @Test func unknownJobsAndWorkersAreNamed() throws {
         let folder = Folder()
         let coordinator = try Coordinator(.init(directory: folder.url))

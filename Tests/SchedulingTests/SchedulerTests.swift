@@ -180,4 +180,24 @@ import Testing
             return
         }
     }
+
+    @Test func aJobThatIsOverCanBeHandedInAgain() throws {
+        let plan = try Self.plan()
+        var scheduler = Scheduler(epoch: 1)
+        let worker = WorkerID(1)
+        _ = scheduler.handle(.submitted("a", plan: plan, done: [], priority: 0), at: .zero)
+        _ = scheduler.handle(.cancelled("a"), at: .zero)
+        _ = scheduler.handle(.joined(worker, batch: 1, profile: "p"), at: .zero)
+        #expect(scheduler.handle(.credited(worker, windows: 1), at: .zero) == [])
+        let again = scheduler.handle(.submitted("a", plan: plan, done: [], priority: 0), at: .zero)
+        guard case .assign = try #require(again.first) else {
+            Issue.record("a cancelled job that was handed in again leased nothing")
+            return
+        }
+        #expect(scheduler.handle(.submitted("a", plan: plan, done: plan.sets, priority: 0), at: .zero) == [])
+        #expect(scheduler.progress(of: "a")?.done == 0, "a running job is passed over")
+        _ = scheduler.handle(.cancelled("a"), at: .zero)
+        let done = scheduler.handle(.submitted("a", plan: plan, done: plan.sets, priority: 0), at: .zero)
+        #expect(done == [.finished("a")])
+    }
 }
