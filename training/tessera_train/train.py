@@ -108,16 +108,46 @@ class Trainer:
         ab = self.alpha_bar[t][:, None, None, None]
         a, s = ab.sqrt(), (1 - ab).sqrt()
         x = (a * x0 + s * noise).contiguous(memory_format=torch.channels_last)
-        coarse = coarse.contiguous(memory_format=torch.channels_last)
-        scalars = self.scalars(t, batch.metres[mine], batch.strength[mine])
-        bf16 = self.recipe["precision"] == "bf16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
-            prediction = self.model(x, coarse, scalars)
+        coarse = self.regenerate(coarse, batch.metres[mine], batch.strength[mine], generator)
+        prediction = self.predict(x, coarse, t, batch.metres[mine], batch.strength[mine])
         wanted = a * noise - s * x0 if self.recipe["prediction"] == "v" else noise
         loss = (prediction.float() - wanted).square().mean(dim=(1, 2, 3))
         if self.recipe["prediction"] == "epsilon" and self.recipe["p2_gamma"] > 0:
             loss = loss * (1 - self.alpha_bar[t]) ** self.recipe["p2_gamma"]
         return loss
+
+    def predict(self, x, coarse, t, metres, strength) -> torch.Tensor:
+        x, coarse = (v.contiguous(memory_format=torch.channels_last) for v in (x, coarse))
+        bf16 = self.recipe["precision"] == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+            return self.model(x, coarse, self.scalars(t, metres, strength))
+
+    @torch.no_grad()
+    def regenerate(self, coarse, metres, strength, generator) -> torch.Tensor:
+        """Pass some conditions through the network itself, as a cascade will: noise one to timestep reach·u·T,
+        denoise it in a few DDIM calls on its own ×4 average, round it to 8 bits. u stays its label."""
+        own = self.recipe.get("own")
+        if own is None or coarse.shape[2] < own["smallest"]:
+            return coarse
+        draw = torch.rand(len(strength), generator=generator).numpy()
+        chosen = np.flatnonzero((draw < own["share"]) & (strength > 0))
+        noise = torch.randn(coarse.shape, generator=generator)
+        if len(chosen) == 0:
+            return coarse
+        images = coarse[chosen]
+        condition = torch.nn.functional.avg_pool2d(images, 4)
+        start = torch.from_numpy(own["reach"] * strength[chosen]).to(self.device) * len(self.alpha_bar)
+        t = [(start * (1 - i / own["calls"])).long() for i in range(own["calls"])]
+        level = [self.alpha_bar[v][:, None, None, None] for v in t]
+        x = level[0].sqrt() * images + (1 - level[0]).sqrt() * noise[chosen].to(self.device)
+        for i, now in enumerate(level):
+            v = self.predict(x, condition, t[i], 4 * metres[chosen], strength[chosen]).float()
+            clean, epsilon = now.sqrt() * x - (1 - now).sqrt() * v, (1 - now).sqrt() * x + now.sqrt() * v
+            after = level[i + 1] if i + 1 < len(level) else torch.ones_like(now)
+            x = after.sqrt() * clean + (1 - after).sqrt() * epsilon
+        result = coarse.clone()
+        result[chosen] = ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+        return result
 
     def scalars(self, t, metres, strength) -> torch.Tensor:
         values = {
@@ -160,6 +190,12 @@ class Trainer:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+
+    def begin_from(self, path: Path):
+        """Take weights and averages of another run's checkpoint; steps and optimiser begin anew."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.ema = state["ema"]
 
     @staticmethod
     def load(path: Path, device: str = "cpu") -> "Trainer":
@@ -216,6 +252,8 @@ def run(arguments):
         trainer = Trainer.load(checkpoint, arguments.device)
     else:
         trainer = Trainer(read_json(arguments.config), read_json(arguments.recipe), arguments.device)
+        if arguments.init:
+            trainer.begin_from(Path(arguments.init))
     group = trainer.group
     first = group.rank == 0
     log = Log(out / "log.csv" if first else os.devnull, append=arguments.resume and first)
@@ -260,6 +298,7 @@ def main(argv=None):
     budget.add_argument("--steps", type=int, help="step budget; the rate decays over it")
     parser.add_argument("--stop", type=int, help="stop early at this step, without changing the decay")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--init", help="checkpoint of an earlier stage: begin from its weights")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log-every", type=int, default=50)
