@@ -66,6 +66,7 @@ def main(argv=None):
     parser.add_argument("--data", help="the imagery trained on, for the digest")
     parser.add_argument("--sampler", default=DEFAULTS["sampler"], choices=["ddim", "dpm++"])
     parser.add_argument("--steps", type=int, default=DEFAULTS["steps"])
+    parser.add_argument("--spacing", default="t", choices=["t", "logsnr"], help="how the steps are spread")
     parser.add_argument("--degradation", type=float, nargs="+", default=[DEFAULTS["degradation"]],
                         help="strength asked for; several numbers: one per level, the last for all deeper ones")
     arguments = parser.parse_args(argv)
@@ -75,7 +76,7 @@ def main(argv=None):
     if not arguments.checkpoint or not arguments.data:
         parser.error("give a checkpoint and --data, or --random SEED")
     strengths = arguments.degradation
-    defaults = {"sampler": arguments.sampler, "steps": arguments.steps,
+    defaults = {"sampler": arguments.sampler, "steps": arguments.steps, "spacing": arguments.spacing,
                 "degradation": strengths[0] if len(strengths) == 1 else strengths}
     export_checkpoint(arguments.checkpoint, arguments.sources, arguments.data, defaults, arguments.out)
 
