@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from . import modelfile
-from .model import Denoiser, sinusoid
+from .model import Denoiser, multiple, sinusoid
 
 OPSET = 18
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 5e-2}  # of the largest value that the module returns
@@ -53,11 +53,6 @@ class Predictor(nn.Module):
             for i, (mlp, spec) in enumerate(zip(self.scalars, self.config["scalars"]))
         ]).sum(0)
         return self.unet(image.to(self.dtype), features.to(self.dtype), embedding).float()
-
-
-def multiple(config: dict) -> int:
-    """What height and width of the fine image are multiples of."""
-    return max(config["factor"], config["unshuffle"] * 2 ** (len(config["widths"]) - 1))
 
 
 def inputs(config: dict, count: int, height: int, width: int, seed: int = 0) -> dict[str, np.ndarray]:
