@@ -73,13 +73,17 @@ def visit(schedule: Schedule, steps: int, spacing: str) -> list[int]:
     raise ValueError(f"unknown spacing {spacing!r}; use 't' or 'logsnr'")
 
 
-def estimates(x, prediction, alpha_bar: float, kind: str):
-    """Return (x₀, ε) from a network output.
+def root(value):
+    return math.sqrt(value) if isinstance(value, float) else value**0.5
+
+
+def estimates(x, prediction, alpha_bar, kind: str):
+    """Return (x₀, ε) from a network output; ᾱ is one number, or an array that broadcasts.
 
     v (arXiv 2202.00512): v = a·ε − σ·x₀, so x₀ = a·x − σ·v and ε = σ·x + a·v.
     epsilon: x₀ = (x − σ·ε)/a.
     """
-    a, s = math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
+    a, s = root(alpha_bar), root(1 - alpha_bar)
     if kind == "v":
         return a * x - s * prediction, s * x + a * prediction
     if kind == "epsilon":

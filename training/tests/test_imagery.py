@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from tessera_train.data import BackgroundBatches, Sampler, build_layers, make_sampler, octave
+from tessera_train.data import Sampler, build_layers, make_sampler, octave
 from tessera_train.imagery import Scene, all_valid, area_average, load_scenes, manifest_digest, read_manifest
+from tessera_train.loader import BackgroundBatches
 
 
 def test_area_average_is_the_exact_mean_rounded_half_up():

@@ -21,7 +21,7 @@ def arguments(imagery, recipe, tmp_path):
 
     def build(out, *more):
         return ["--config", str(config_path), "--recipe", str(recipe_path), "--sources", str(imagery[1]), "--data",
-                str(imagery[0]), "--out", str(tmp_path / out), "--foreground", "--log-every", "2", *more]
+                str(imagery[0]), "--out", str(tmp_path / out), "--workers", "0", "--log-every", "2", "--threads", "1", *more]
 
     return build
 
@@ -104,7 +104,7 @@ def test_two_processes_learn_as_one(arguments, tmp_path):
     recipe_path.write_text(json.dumps(settings))
     one = train.main(arguments("one", "--steps", "4"))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-               "-m", "tessera_train.train", *arguments("two", "--steps", "4", "--threads", "1")]
+               "-m", "tessera_train.train", *arguments("two", "--steps", "4")]
     subprocess.run(command, check=True, cwd=CONFIGS.parent, capture_output=True)
     two = train.Trainer.load(tmp_path / "two" / "checkpoint.pt")
     for name, value in one.model.state_dict().items():

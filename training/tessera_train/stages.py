@@ -1,0 +1,50 @@
+"""Train in stages, each from the weights of the one before, and export the last.
+
+    python -m tessera_train.stages --data DIR --out DIR [--stages configs/tiny-stages.json]
+
+The same command again goes on where it was interrupted. OUT/NAME.safetensors is the model file.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from . import export, train
+
+
+def finished(checkpoint: Path, steps: int) -> bool:
+    if not checkpoint.is_file():
+        return False
+    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["step"] >= steps
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Further options (--threads, --workers, --device, --sheets-every …) go to tessera_train.train.",
+    )
+    parser.add_argument("--stages", default=train.HERE / "configs/tiny-stages.json", type=Path)
+    parser.add_argument("--sources", default=train.HERE / "configs/sources.json")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", required=True, type=Path)
+    arguments, others = parser.parse_known_args(argv)
+    plan, folder, before = train.read_json(arguments.stages), arguments.stages.resolve().parent, None
+    for number, stage in enumerate(plan["stages"], 1):
+        out = arguments.out / f"stage-{number}"
+        checkpoint = out / "checkpoint.pt"
+        if not finished(checkpoint, stage["steps"]):
+            beginning = ["--init", str(before)] if before else []
+            train.main([
+                "--config", str(folder / plan["config"]), "--recipe", str(folder / stage["recipe"]),
+                "--sources", str(arguments.sources), "--data", str(arguments.data), "--out", str(out),
+                "--steps", str(stage["steps"]), *(["--resume"] if checkpoint.is_file() else beginning), *others,
+            ])
+        before = checkpoint
+    path = arguments.out / f"{plan['name']}.safetensors"
+    export.export_checkpoint(before, arguments.sources, arguments.data, plan["defaults"], path)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
