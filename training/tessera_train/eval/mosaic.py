@@ -1,7 +1,7 @@
 """Render mosaics window by window, for experiments with noise, margins and cascades.
 
 A second implementation of the renderer's rules (DESIGN: canvas, core, margin, condition from stored 8-bit pixels)
-on a plane whose origin is the base picture's corner; beyond its edge the base picture's last pixels repeat.
+on a plane; beyond the base picture's edge its last pixels repeat.
 """
 
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ class Mosaic:
     margin: int = 64
     noise: str = "canvas"
     seed: int = 0
+    origin: int = 0  # the base picture's pixel (origin, origin) is the canvas's (0, 0)
     told: dict = field(default_factory=dict)  # level → a ground resolution to tell the network instead of the true one
     cores: dict = field(default_factory=dict)  # level → (column, row) → core pixels
     windows: dict = field(default_factory=dict)  # level → (column, row) → window pixels
@@ -33,8 +34,8 @@ class Mosaic:
     def picture(self, level: int, x: int, y: int, width: int, height: int) -> np.ndarray:
         """Return the pixels of a rectangle of a level, rendering the cores that it meets."""
         if level == 0:
-            rows = np.clip(np.arange(y, y + height), 0, self.base.shape[0] - 1)
-            columns = np.clip(np.arange(x, x + width), 0, self.base.shape[1] - 1)
+            rows = np.clip(np.arange(y, y + height) + self.origin, 0, self.base.shape[0] - 1)
+            columns = np.clip(np.arange(x, x + width) + self.origin, 0, self.base.shape[1] - 1)
             return self.base[rows][:, columns]
         c = self.core
         columns, rows = range(x // c, -(-(x + width) // c)), range(y // c, -(-(y + height) // c))

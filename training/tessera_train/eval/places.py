@@ -39,6 +39,16 @@ def boxes(data, manifest_path, names=None, source="bluemarble_4890m"):
     return {name: found[name] for name in names or sorted(found)}
 
 
+def scene(data, manifest_path, source: str, name: str):
+    """One picture of a source."""
+    manifest = read_manifest(manifest_path)
+    manifest["sources"] = [{**s, "files": name} for s in manifest["sources"] if s["name"] == source]
+    found = list(load_scenes(data, manifest))
+    if len(found) != 1:
+        raise ValueError(f"{data}/{source}/{name}: {len(found)} pictures, not one")
+    return found[0]
+
+
 def middle(image, size):
     y, x = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return np.ascontiguousarray(image[y : y + size, x : x + size])

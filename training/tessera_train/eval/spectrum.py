@@ -20,7 +20,8 @@ def spectrum(image) -> np.ndarray:
     power = np.abs(np.fft.fft2((y - y.mean()) * window)) ** 2 / (window**2).sum()
     frequency = np.fft.fftfreq(size)
     rings = np.minimum((np.hypot(frequency[:, None], frequency[None]) * 2 * BINS).astype(int), BINS)
-    return np.bincount(rings.ravel(), power.ravel(), BINS + 1)[:BINS] / np.bincount(rings.ravel(), minlength=BINS + 1)[:BINS]
+    total, count = np.bincount(rings.ravel(), power.ravel(), BINS + 1), np.bincount(rings.ravel(), minlength=BINS + 1)
+    return (total / np.maximum(count, 1))[:BINS]
 
 
 def spectra(images) -> np.ndarray:
