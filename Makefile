@@ -8,7 +8,7 @@ BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
-.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny clean
+.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
@@ -17,6 +17,7 @@ help:
 	@echo "make deps    the Debian packages"
 	@echo "make lint    formatting, and whether the generated wire code is current"
 	@echo "make train-tiny ARGS='--data DIR --out run --steps 20000'   train the built-in model"
+	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
 
 deps:
 	@scripts/deps.sh
@@ -58,6 +59,9 @@ proto:
 
 train-tiny: $(VENV)/ready
 	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.train $(ARGS)
+
+results: $(VENV)/ready
+	@scripts/results.sh $(VENV)/bin/python "$(DATA)"
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)

@@ -118,7 +118,8 @@ def test_a_mosaic_does_not_depend_on_the_order_of_asking():
 
 def test_the_noise_modes_are_the_renderers():
     def field(mode):
-        return Mosaic(Fake(show_noise=True), BASE, 10.0, Settings(), (0.3,), 32, 16, mode, seed=5).picture(1, 0, 0, 128, 64)
+        mosaic = Mosaic(Fake(show_noise=True), BASE, 10.0, Settings(), (0.3,), 32, 16, mode, seed=5)
+        return mosaic.picture(1, 0, 0, 128, 64)
 
     canvas = field("canvas")
     exact = np.stack([noise.noise(5, 1, c, 0, range(128), range(64)) for c in range(3)], axis=2)

@@ -107,7 +107,8 @@ def test_tables_are_filled_between_their_marks(tmp_path):
     figure = {"value": 0.5, "interval": [0.25, 0.75], "n": 3}
     scores = {"real": [0.5], "generated": [0.25]}
     numbers, page = tmp_path / "n.json", tmp_path / "page.md"
-    numbers.write_text(json.dumps({"downstream": {"scores": scores, "real": figure, "generated": figure, "gain": figure}}))
+    found = {"scores": scores, "real": figure, "generated": figure, "gain": figure}
+    numbers.write_text(json.dumps({"downstream": found}))
     page.write_text("before\n<!-- table downstream -->\nold\n<!-- end -->\nafter\n")
     tables.fill(numbers, page)
     text = page.read_text()

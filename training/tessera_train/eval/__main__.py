@@ -15,14 +15,14 @@ from pathlib import Path
 import torch
 
 from ..train import HERE
-from . import ablations, calls, downstream, lattices, levels, octaves, tables
+from . import ablations, calls, degradation, downstream, lattices, levels, octaves, tables
 from .bench import Bench, write
 from .generator import Settings
 
 EXPERIMENTS = {
     "octaves": octaves.run, "calls": calls.run, "strengths": levels.choose, "levels": levels.run,
     "cascade": ablations.run_cascade, "guidance": ablations.run_guidance, "noise": lattices.run_noise,
-    "margins": lattices.run_margins, "downstream": downstream.run,
+    "margins": lattices.run_margins, "downstream": downstream.run, "degradation": degradation.run,
 }
 
 
@@ -34,10 +34,10 @@ def main(argv=None):
     parser.add_argument("--tuning-sources", default=HERE / "configs/sources.json", type=Path)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
-    parser.add_argument("--settings", type=Settings.parse, help="sampler, as dpm++:10:logsnr; the model's own by default")
+    parser.add_argument("--settings", type=Settings.parse, help="as dpm++:10:logsnr; the model's own by default")
     parser.add_argument("--strengths", type=float, nargs="+", help="per level; the model's own by default")
     parser.add_argument("--scale", type=float, default=1.0, help="sample sizes, relative to those of the page")
-    parser.add_argument("--inception", help="a state dict of torchvision's inception_v3, for official Fréchet distances")
+    parser.add_argument("--inception", help="state dict of torchvision's inception_v3, for official distances")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--collect", type=Path, metavar="DIR")
     parser.add_argument("--page", type=Path)

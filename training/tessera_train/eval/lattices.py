@@ -1,4 +1,4 @@
-"""Seams and repetition by noise mode, overlap and margin, on mosaics of held-out places; each ×4 step from their average."""
+"""Seams and repetition by noise mode, overlap and margin, on mosaics of held-out places."""
 
 import time
 
@@ -13,7 +13,8 @@ from .places import scene
 SIDE = 512
 PLACES = (  # source, picture, left, top of a square of 640 pixels whose middle 512 is rendered
     ("massachusetts_1m", "25229185_15.jpg", 400, 400), ("landsat_world_10_160m", "y-ramsay-newZealand.jpg", 200, 900),
-    ("bluemarble_611m", "bm_alps_italy_34_22.jpg", 100, 100), ("landsat_world_10_160m", "t-Liwa-unitedArabEmirates.jpg", 300, 900),
+    ("bluemarble_611m", "bm_alps_italy_34_22.jpg", 100, 100),
+    ("landsat_world_10_160m", "t-Liwa-unitedArabEmirates.jpg", 300, 900),
 )
 MODES = ("canvas", "shared", "periodic", "independent")
 MARGINS = (0, 16, 32, 64, 96)
@@ -52,7 +53,8 @@ def run_noise(bench: Bench) -> dict:
 def draw(bench, pictures, real, size=256):
     cut = slice(128, 128 + size)
     rows = [[pictures[overlap, mode][cut, cut] for mode in MODES] + [real[cut, cut]] for overlap in ("on", "off")]
-    sheets.save(sheets.sheet(rows, ["overlap\non", "overlap\noff"], (*MODES, "real")), bench.out / "results-noise.jpg", 85)
+    page = sheets.sheet(rows, ["overlap\non", "overlap\noff"], (*MODES, "real"))
+    sheets.save(page, bench.out / "results-noise.jpg", 85)
 
 
 def run_margins(bench: Bench) -> dict:

@@ -60,18 +60,19 @@ def quarters(images):
 
 def slope(curves) -> np.ndarray:
     """ln of the high band's energy over that of the band below: detail in proportion to what it hangs on."""
-    return np.log(spectrum.high_band(curves) / (curves * spectrum.AREAS)[..., LOWER : spectrum.CONDITION_NYQUIST].sum(-1))
+    below = (curves * spectrum.AREAS)[..., LOWER : spectrum.CONDITION_NYQUIST].sum(-1)
+    return np.log(spectrum.high_band(curves) / below)
 
 
 def curve_distance(made, real) -> float:
-    """Mean |ln| of the ratio of typical (median) powers over the rings from 1/32 to ½: how far the whole curve is off."""
+    """Mean |ln| of the ratio of typical (median) powers over the rings from 1/32 to ½: how far the curve is off."""
     ratio = (np.median(made, axis=0) / np.median(real, axis=0))[LOWER:]
     return float(np.abs(np.log(ratio)).mean())
 
 
 def real_crops(bench: Bench, level: int, tuning: bool):
-    crops = bench.crops(128, bench.count(48, 8), (OCTAVES[level - 1],), seed=3, tuning=tuning)[OCTAVES[level - 1]]
-    return np.stack([c for c, _ in crops])
+    octave = OCTAVES[level - 1]
+    return np.stack([c for c, _ in bench.crops(128, bench.count(48, 8), (octave,), 3, tuning)[octave]])
 
 
 def figures(bench: Bench, made, coarse, level: int, real, real_features, real_curves) -> dict:
@@ -89,18 +90,18 @@ def figures(bench: Bench, made, coarse, level: int, real, real_features, real_cu
     def to_real(i):
         return frechet.distance(frechet.flat(grouped[i]), frechet.flat(real_features))
 
-    own = np.median(slope(real_curves))
-    estimate = to_real(np.arange(n))
+    own, energy = np.median(slope(real_curves)), spectrum.high_band(real_curves).mean()
+    to_real_interval = figure(to_real, n, 200, centred=True)["interval"]
     return {
         "slope": figure(lambda i: float(np.median(slopes[four[i]]) - own), n),
         "distance": figure(lambda i: curve_distance(curves[four[i].ravel()], real_curves), n),
-        "energy": figure(lambda i: float(spectrum.high_band(curves[four[i]]).mean() / spectrum.high_band(real_curves).mean()), n),
+        "energy": figure(lambda i: float(spectrum.high_band(curves[four[i]]).mean() / energy), n),
         "detail": figure(lambda i: float(details[i].mean()), n),
         "real detail": float(np.mean([fidelity.detail(i) for i in real])),
         "rmse": figure(lambda i: float(np.sqrt((errors[i, 0] ** 2).mean())), n),
         "drift": figure(lambda i: float(errors[i, 1].mean()), n),
         "drift size": figure(lambda i: float(np.abs(errors[i, 1]).mean()), n),
-        "frechet": {"value": estimate, "interval": figure(to_real, n, 200, centred=True)["interval"], "n": 4 * len(parts)},
+        "frechet": {"value": to_real(np.arange(n)), "interval": to_real_interval, "n": 4 * len(parts)},
         "curve": curves.mean(0).tolist(),
     }
 
@@ -111,7 +112,7 @@ def reals(bench, level, tuning):
 
 
 def choose(bench: Bench) -> dict:
-    """Level by level on training places: the strength whose spectrum is nearest to real imagery's, agreement in bounds."""
+    """Level by level on training places: the strength whose spectrum is nearest to real imagery's, within MOST."""
     bases = tuning_bases(bench, bench.count(12, 3))
     coarse = np.stack([b for _, b, _ in bases])
     result = {"settings": str(bench.settings), "levels": [], "chosen": []}
@@ -134,8 +135,9 @@ def choose(bench: Bench) -> dict:
 def run(bench: Bench) -> dict:
     """The model's own strengths, with and without projection, and constant ones, at held-out boxes."""
     bases = heldout_bases(bench, bench.count(24, 4))
-    plans = {"default": (bench.strengths, bench.settings), "default, projected": (bench.strengths, replace(bench.settings, project=True)),
-             "u = 0": ((0.0,), bench.settings), "u = 0.3": ((0.3,), bench.settings), "u = 0.6": ((0.6,), bench.settings)}
+    plans = {"default": (bench.strengths, bench.settings),
+             "default, projected": (bench.strengths, replace(bench.settings, project=True)),
+             **{f"u = {u:g}": ((u,), bench.settings) for u in (0.0, 0.3, 0.6)}}
     result = {"settings": str(bench.settings), "strengths": list(bench.strengths), "boxes": len(bases), "plans": {},
               "bicubic": [], "floor": []}
     compared = {level: reals(bench, level, tuning=False) for level in range(1, LEVELS + 1)}
@@ -152,7 +154,8 @@ def run(bench: Bench) -> dict:
         result["plans"][name] = rows
     for level in range(1, LEVELS + 1):
         training = real_crops(bench, level, tuning=True)
-        result["floor"].append(frechet.distance(frechet.flat(bench.features(training)), frechet.flat(compared[level][1])))
+        both = bench.features(training), compared[level][1]
+        result["floor"].append(frechet.distance(*map(frechet.flat, both)))
     draw(bench)
     return result
 

@@ -27,7 +27,6 @@ class Mosaic:
     noise: str = "canvas"
     seed: int = 0
     origin: int = 0  # the base picture's pixel (origin, origin) is the canvas's (0, 0)
-    told: dict = field(default_factory=dict)  # level → a ground resolution to tell the network instead of the true one
     cores: dict = field(default_factory=dict)  # level → (column, row) → core pixels
     windows: dict = field(default_factory=dict)  # level → (column, row) → window pixels
 
@@ -55,9 +54,9 @@ class Mosaic:
         conditions = np.stack([
             self.picture(level - 1, (i * c - m) // 4, (j * c - m) // 4, side // 4, side // 4) for i, j in missing])
         noise = np.stack([window_noise(self.noise, self.seed, c, m, level, i, j, None, 3, 0) for i, j in missing])
-        metres = self.told.get(level, self.metres / 4**level)
+        metres = [self.metres / 4**level] * len(missing)
         strength = self.strengths[min(level, len(self.strengths)) - 1]
-        made = self.generate(conditions, [metres] * len(missing), strength, self.settings, noise=torch.from_numpy(noise))
+        made = self.generate(conditions, metres, strength, self.settings, noise=torch.from_numpy(noise))
         for address, window in zip(missing, made):
             kept[address] = window
             done[address] = window[m : m + c, m : m + c]

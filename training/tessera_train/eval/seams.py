@@ -97,7 +97,8 @@ def report(pictures, windows, core: int, margin: int) -> dict:
     lumas = [luma(p) for p in pictures]
     seam = np.concatenate([edges(y, core) for y in lumas])
     null = np.concatenate([null_edges(y, core) for y in lumas])
-    result = {"ratio": _figure(lambda i: ratio(seam[i]), len(seam)), "null": _figure(lambda i: ratio(null[i]), len(null))}
+    result = {"ratio": _figure(lambda i: ratio(seam[i]), len(seam)),
+              "null": _figure(lambda i: ratio(null[i]), len(null))}
     squares = np.concatenate([overlaps(w, core, margin) for w in windows]) if windows else np.zeros(0)
     if len(squares):
         result["overlap"] = _figure(lambda i: float(np.sqrt(squares[i].mean())), len(squares))

@@ -43,29 +43,33 @@ def table(heads, rows) -> str:
 
 def octaves_all(r):
     r = r["octaves"]
-    rows = [[name, number(f["frechet"], 1), number(f.get("of bicubic")) if name != "bicubic" else "1",
-             number(f["high_band"]), f"{f['deviation']['value']:.2f}", number(f["rmse"], 1), number(f["drift"], 1, True),
+    rows = [[name, number(f["frechet"], 1), number(f.get("of bicubic")), number(f["high_band"]),
+             f"{f['deviation']['value']:.2f}", number(f["rmse"], 1), number(f["drift"], 1, True),
              f"{f['psnr']['value']:.1f}", f"{f['ssim']['value']:.2f}", f"{f['perceptual']['value']:.2f}"]
             for name, f in r["all"].items()]
-    return table(["", "Fréchet", "÷ bicubic's", "high band ÷ real", "curve", "RMSE to condition", "drift", "PSNR", "SSIM",
-                  "perceptual"], rows)
+    return table(["", "Fréchet", "÷ bicubic's", "high band ÷ real", "curve", "RMSE to condition", "drift", "PSNR",
+                  "SSIM", "perceptual"], rows)
 
 
 def octaves_each(r):
     r = r["octaves"]
     names = list(next(iter(r["octaves"].values())))
     rows = []
-    for metres, f in sorted(r["octaves"].items(), key=lambda item: float(item[0])):
-        rows.append([f"{float(metres):g}"] + [v for n in names for v in (
-            f"{f[n]['frechet']['value']:.0f}", number(f[n]["high_band"]) if n != "bicubic" else f"{f[n]['high_band']['value']:.2f}")])
-    return table(["m"] + [h for n in names for h in (f"{n}: Fréchet", "high band")], rows)
+    for metres, found in sorted(r["octaves"].items(), key=lambda item: float(item[0])):
+        row = [f"{float(metres):g}"]
+        for name in names:
+            f = found[name]
+            row += [f"{f['frechet']['value']:.0f}", number(f["high_band"])]
+        rows.append(row)
+    return table(["m", *(head for name in names for head in (f"{name}: Fréchet", "high band"))], rows)
 
 
 def calls(r):
     r = r["calls"]
-    rows = [[f"`{name}`", number(f["error"]), number(f["frechet"], 1), number(f["high_band"]), f"{f['deviation']['value']:.2f}",
-             number(f["rmse"], 1)] for name, f in r["runs"].items()]
-    return table(["sampler", f"RMSE to `{r['reference']}`", "Fréchet", "high band ÷ real", "curve", "RMSE to condition"], rows)
+    rows = [[f"`{name}`", number(f["error"]), number(f["frechet"], 1), number(f["high_band"]),
+             f"{f['deviation']['value']:.2f}", number(f["rmse"], 1)] for name, f in r["runs"].items()]
+    heads = ["sampler", f"RMSE to `{r['reference']}`", "Fréchet", "high band ÷ real", "curve", "RMSE to condition"]
+    return table(heads, rows)
 
 
 def seam_rows(rows):
@@ -100,7 +104,8 @@ def strengths(r):
     for level, f in enumerate(r["levels"], 1):
         row = [level]
         for name in names:
-            text = f"{f[name]['distance']['value']:.2f}, {f[name]['frechet']['value']:.0f}, {f[name]['rmse']['value']:.1f}"
+            shown = [f[name][key]["value"] for key in ("distance", "frechet", "rmse")]
+            text = f"{shown[0]:.2f}, {shown[1]:.0f}, {shown[2]:.1f}"
             row.append(f"**{text}**" if float(name) == r["chosen"][level - 1] else text)
         rows.append(row)
     return table(["level"] + [f"u = {n}" for n in names], rows)
@@ -111,10 +116,11 @@ def levels(r):
     rows = []
     for name, found in [("bicubic of the level above", r["bicubic"])] + list(r["plans"].items()):
         for level, f in enumerate(found, 1):
-            rows.append([name if level == 1 else "", level, number(f["distance"]), number(f["slope"], 2, True), number(f["energy"]),
-                         f"{f['detail']['value']:.1f} / {f['real detail']:.1f}", number(f["frechet"], 0),
-                         number(f["rmse"], 1), number(f["drift"], 1, True), f"{f['drift size']['value']:.1f}"])
-    return table(["strengths", "level", "curve", "slope − real's", "high band ÷ real", "detail / real's", "Fréchet",
+            rows.append([name if level == 1 else "", level, number(f["distance"]), number(f["slope"], 2, True),
+                         number(f["energy"]), f"{f['detail']['value']:.1f} / {f['real detail']:.1f}",
+                         number(f["frechet"], 0), number(f["rmse"], 1), number(f["drift"], 1, True),
+                         f"{f['drift size']['value']:.1f}"])
+    return table(["strengths", "level", "curve", "slope", "high band ÷ real", "detail / real's", "Fréchet",
                   "RMSE to condition", "drift", "mean |drift|"], rows)
 
 
@@ -125,10 +131,11 @@ def cascade(r):
 
 
 def guidance(r):
-    rows = [[name, number(f["octave"], 2, True), number(f["octave error"]), number(f["frechet"], 1), number(f["high_band"]),
-             f"{f['deviation']['value']:.2f}", f"{f['perceptual']['value']:.2f}"] for name, f in r["guidance"]["rows"].items()]
-    return table(["resolution told", "octave seen − real crop's", "size of that", "Fréchet", "high band ÷ real", "curve",
-                  "perceptual"], rows)
+    rows = [[name, number(f["octave"], 2, True), number(f["octave error"]), number(f["frechet"], 1),
+             number(f["high_band"]), f"{f['deviation']['value']:.2f}", f"{f['perceptual']['value']:.2f}"]
+            for name, f in r["guidance"]["rows"].items()]
+    return table(["resolution told", "octave seen − real crop's", "size of that", "Fréchet", "high band ÷ real",
+                  "curve", "perceptual"], rows)
 
 
 def degradation(r):
@@ -143,7 +150,8 @@ def degradation(r):
 def downstream(r):
     r = r["downstream"]
     rows = [[name, number(r[name]), ", ".join(f"{v:.2f}" for v in r["scores"][name])] for name in r["scores"]]
-    return table(["trained on", "accuracy", "by seed"], rows + [["gain by adding generated", number(r["gain"], 2, True), ""]])
+    rows.append(["gain by adding generated", number(r["gain"], 2, True), ""])
+    return table(["trained on", "accuracy", "by seed"], rows)
 
 
 TABLES = {"octaves": octaves_all, "octaves-each": octaves_each, "calls": calls, "calls-mosaics": calls_mosaics,
