@@ -74,7 +74,6 @@ def export_checkpoint(checkpoint, sources, data, defaults: dict, out, earlier=()
     stages = lineage(state, list(earlier), data, sources)
     described = metadata(state["config"], defaults, resolutions_of(stages), LICENCE, credits(data, sources),
                          digest_of([state["config"], stages]))
-    described["trained"] = {"steps": sum(stage["steps"] for stage in stages), "seconds": round(state["elapsed"])}
     described["stages"] = [
         {"steps": s["steps"], "recipe_digest": digest_of(s["recipe"]), "data_digest": s["data"], "code_digests": s["code"]}
         for s in stages

@@ -40,6 +40,8 @@ def main(argv=None):
                 "--sources", str(arguments.sources), "--data", str(arguments.data), "--out", str(out),
                 "--steps", str(stage["steps"]), *(["--resume"] if checkpoint.is_file() else beginning), *others,
             ])
+            if not finished(checkpoint, stage["steps"]):
+                raise SystemExit(train.INTERRUPTED)
         before = checkpoint
     path = arguments.out / f"{plan['name']}.safetensors"
     export.export_checkpoint(before, arguments.sources, arguments.data, plan["defaults"], path)
