@@ -44,6 +44,14 @@ def test_interrupted_stages_end_in_the_same_file(train):
     assert parts.read_bytes() == whole.read_bytes() and parts.stat().st_mtime_ns >= before
 
 
+def test_another_recipe_is_not_taken_for_a_finished_stage(train, plan):
+    train("run")
+    path = plan.parent / "recipe-1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "clip": 2.0}))
+    with pytest.raises(SystemExit, match="another recipe"):
+        train("run")
+
+
 def test_the_file_names_every_stage(train, imagery, tmp_path):
     out = train("run")
     metadata = modelfile.read_metadata(out / "small.safetensors")
