@@ -1,4 +1,5 @@
 import csv
+import functools
 import json
 import signal
 import subprocess
@@ -171,6 +172,21 @@ def curve(folder):
     with open(folder / "log.csv") as file:
         rows = list(csv.DictReader(file))
     return [[float(v) for k, v in row.items() if k.startswith("loss") and v] for row in rows]
+
+
+def test_a_compiled_network_learns_the_same(imagery, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    recipe["batches"] = [{"size": 32, "count": 2, "share": 1}]
+    network = {**config("test-attention"), "widths": [16], "blocks": [1], "attention": [True]}
+    plain, compiled = (Trainer(network, recipe, compile=c) for c in (False, True))
+    sampler = make_sampler(imagery[0], recipe, imagery[1])
+    for step in range(2):
+        a, b = (trainer.update(sampler.batch(step), 0.0)[0] for trainer in (plain, compiled))
+        assert np.allclose(a, b, atol=2e-5)
+    compiled.save(tmp_path / "checkpoint.pt")
+    loaded = Trainer.load(tmp_path / "checkpoint.pt")
+    for name, value in plain.model.state_dict().items():
+        assert torch.allclose(loaded.model.state_dict()[name], value, atol=1e-4), name
 
 
 def test_two_processes_learn_as_one_that_accumulates(arguments, tmp_path):
