@@ -200,7 +200,8 @@ class Trainer:
             return torch.func.functional_call(self.model, self.ema, arguments)
 
         def predict(x, t):
-            return self.predict(x, condition, torch.full((n,), t, device=self.device), metres, strength, network).float()
+            now = torch.full((n,), t, device=self.device)
+            return self.predict(x, condition, now, metres, strength, network).float()
 
         clean = ddim(self.schedule, predict, noise, steps, self.recipe["prediction"])
         return (clean * 127.5 + 127.5).clamp(0, 255).add(0.5).floor().to(torch.uint8).cpu().numpy()

@@ -25,7 +25,8 @@ def arguments(imagery, recipe, tmp_path):
 
     def build(out, *more):
         return ["--config", str(config_path), "--recipe", str(recipe_path), "--sources", str(imagery[1]), "--data",
-                str(imagery[0]), "--out", str(tmp_path / out), "--workers", "0", "--log-every", "2", "--threads", "1", *more]
+                str(imagery[0]), "--out", str(tmp_path / out), "--workers", "0", "--log-every", "2",
+                "--threads", "1", *more]
 
     return build
 
