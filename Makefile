@@ -3,6 +3,7 @@
 SWIFT ?= swift
 PYTHON ?= python3
 DEMO ?= demo-out
+OUT ?= run
 VENV := .venv
 BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
@@ -16,7 +17,7 @@ help:
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
 	@echo "make lint    formatting, and whether the generated wire code is current"
-	@echo "make train-tiny ARGS='--data DIR --out run --steps 20000'   train the built-in model"
+	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
 
 deps:
 	@scripts/deps.sh
@@ -56,8 +57,10 @@ format:
 proto:
 	proto/generate.sh
 
+# Every stage of training/configs/tiny-stages.json, then OUT/tiny.safetensors; interrupted, it goes on when called again.
 train-tiny: $(VENV)/ready
-	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.train $(ARGS)
+	@test -n "$(DATA)" || { echo "make train-tiny DATA=DIR: the imagery, as docs/training.md describes it" >&2; exit 2; }
+	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.stages --data "$(DATA)" --out "$(OUT)" $(ARGS)
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)

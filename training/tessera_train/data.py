@@ -1,34 +1,25 @@
 """Training batches: a pure function of the scenes, the recipe and (seed, step)."""
 
+import dataclasses
 import math
-import multiprocessing
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
-from .degrade import degrade, draw_strength
-from .imagery import Scene, all_valid, area_average, load_scenes, read_manifest
+from . import dataset
+from .degrade import make_condition
+from .imagery import Layer, layers_of, load_scenes, read_manifest
 
 MAX_LATITUDE = 72.0
 
 
 @dataclass
-class Layer:
-    """A scene averaged by an integer factor: what crops are cut from."""
-
-    scene: Scene
-    factor: int
-    pixels: np.ndarray
-    valid: np.ndarray | None
-
-    def resolution(self, row: float) -> float:
-        return self.scene.resolution(row * self.factor) * self.factor
-
-
-@dataclass
 class Batch:
-    """target (N, 3, H, W) and coarse (N, 3, H/4, W/4) uint8; metres, strength, octave (N,)."""
+    """target (n, 3, H, W) and coarse (n, 3, H/4, W/4) uint8; metres, strength, octave (n,).
+
+    `rows` (n,) are the places of these crops in the step's batch of `count`: all of it, or one process's share.
+    """
 
     step: int
     target: np.ndarray
@@ -36,6 +27,18 @@ class Batch:
     metres: np.ndarray
     strength: np.ndarray
     octave: np.ndarray
+    count: int
+    rows: np.ndarray
+
+    def share(self, rank: int, size: int) -> "Batch":
+        """The crops of one of `size` processes: every size-th from `rank` on."""
+        if self.count % size:
+            raise ValueError(f"{self.count} crops do not divide among {size} processes")
+        kept = np.flatnonzero(self.rows % size == rank)
+        return dataclasses.replace(self, **{
+            name: getattr(self, name)[kept]
+            for name in ("target", "coarse", "metres", "strength", "octave", "rows")
+        })
 
 
 def octave(metres: float) -> int:
@@ -45,16 +48,7 @@ def octave(metres: float) -> int:
 
 def build_layers(scenes, manifest: dict, smallest: int) -> list[Layer]:
     factors = {source["name"]: source.get("factors", manifest["factors"]) for source in manifest["sources"]}
-    layers = []
-    for scene in scenes:
-        for factor in factors[scene.source]:
-            if min(scene.pixels.shape[:2]) // factor < smallest:
-                continue
-            valid = None if scene.valid is None else all_valid(scene.valid, factor)
-            if valid is not None and not valid.any():
-                continue
-            layers.append(Layer(scene, factor, area_average(scene.pixels, factor), valid))
-    return layers
+    return [layer for scene in scenes for layer in layers_of(scene, factors[scene.source], smallest)]
 
 
 class Sampler:
@@ -125,64 +119,42 @@ class Sampler:
             return crop, metres, o
         raise ValueError("no acceptable crop in 1000 draws; check the masks")
 
-    def batch(self, step: int) -> Batch:
-        """Make the batch of a step; equal arguments give equal bytes."""
-        rng = np.random.Generator(np.random.Philox(key=[self.recipe["seed"], step]))
+    def batch(self, step: int, rank: int = 0, size: int = 1) -> Batch:
+        """Make the batch of a step; equal arguments give equal bytes.
+
+        Where the recipe's `streams` is "crop", every crop has random numbers of its own, and of `size` processes
+        each makes only every size-th crop; else the crops share one stream, and every process makes them all.
+        """
+        seed = self.recipe["seed"]
+        rng = np.random.Generator(np.random.Philox(key=[seed, step]))
         shapes = self.recipe["batches"]
         shape = self.choose(rng, shapes, [b["share"] for b in shapes])
-        targets, coarses, metres, strengths, octaves = [], [], [], [], []
-        for _ in range(shape["count"]):
-            crop, resolution, o = self.draw(rng, shape["size"])
-            crop = np.rot90(crop, int(rng.integers(4)))
-            if rng.random() < 0.5:
-                crop = crop[:, ::-1]
-            u = draw_strength(rng, self.recipe["clean"])
-            size = shape["size"] // 4
-            mean = crop.reshape(size, 4, size, 4, 3).mean(axis=(1, 3), dtype=np.float32)
-            targets.append(crop.transpose(2, 0, 1))
-            coarses.append(degrade(mean, u, rng).transpose(2, 0, 1))
-            metres.append(resolution)
-            strengths.append(u)
-            octaves.append(o)
-        return Batch(step, np.ascontiguousarray(targets), np.ascontiguousarray(coarses), np.float32(metres),
-                     np.float32(strengths), np.array(octaves))
+        if self.recipe.get("streams", "batch") == "batch":
+            crops = [self.crop(rng, shape["size"]) for _ in range(shape["count"])]
+            rows = np.arange(shape["count"])
+        else:
+            rows = np.arange(rank, shape["count"], size)
+            streams = [np.random.Philox(key=[seed, step], counter=[0, 0, 0, 1 + int(row)]) for row in rows]
+            crops = [self.crop(np.random.Generator(stream), shape["size"]) for stream in streams]
+        target, coarse, metres, strength, octaves = zip(*crops)
+        return Batch(step, np.ascontiguousarray(target), np.ascontiguousarray(coarse), np.float32(metres),
+                     np.float32(strength), np.array(octaves), shape["count"], rows)
+
+    def crop(self, rng, size):
+        """Draw a crop, its orientation and its condition; returns (target, coarse, metres, strength, octave)."""
+        crop, metres, o = self.draw(rng, size)
+        crop = np.rot90(crop, int(rng.integers(4)))
+        if rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        coarse, strength = make_condition(crop, rng, self.recipe)
+        return crop.transpose(2, 0, 1), coarse.transpose(2, 0, 1), metres, strength, o
 
 
 def make_sampler(root, recipe: dict, manifest_path) -> Sampler:
-    manifest = read_manifest(manifest_path)
+    """Read a folder of shards, or the pictures of a manifest."""
     smallest = min(b["size"] for b in recipe["batches"])
+    index = dataset.read_index(root)
+    if index is not None:
+        return Sampler(dataset.read_layers(root, index, smallest), recipe)
+    manifest = read_manifest(manifest_path)
     return Sampler(build_layers(load_scenes(root, manifest), manifest, smallest), recipe)
-
-
-def _produce(queue, root, recipe, manifest_path, first_step):
-    try:
-        sampler = make_sampler(root, recipe, manifest_path)
-        step = first_step
-        while True:
-            queue.put(sampler.batch(step))
-            step += 1
-    except BaseException as error:  # the consumer has to hear of it
-        queue.put(error)
-        raise
-
-
-class BackgroundBatches:
-    """Iterate over batches made in one background process."""
-
-    def __init__(self, root, recipe, manifest_path, first_step: int, ahead: int = 12):
-        context = multiprocessing.get_context("spawn")
-        self.queue = context.Queue(maxsize=ahead)
-        self.process = context.Process(
-            target=_produce, args=(self.queue, str(root), recipe, str(manifest_path), first_step), daemon=True
-        )
-        self.process.start()
-
-    def __next__(self) -> Batch:
-        item = self.queue.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-    def close(self):
-        self.process.terminate()
-        self.process.join()

@@ -81,29 +81,62 @@ def quantise(image: np.ndarray) -> np.ndarray:
     return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
 
 
-def one_round(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    sigma = MAX_BLUR * strength * rng.uniform(0.4, 1.0)
+def one_round(image: np.ndarray, strength: float, rng: np.random.Generator, scale: int = 1) -> np.ndarray:
+    """Blur, resize, add noise, JPEG; `scale` is the pixels of this image in one of the coarse image."""
+    sigma = scale * MAX_BLUR * strength * rng.uniform(0.4, 1.0)
     stretch = rng.uniform(0.6, 1.0) if rng.random() < 0.3 else 1.0
     axes = (sigma, sigma * stretch) if rng.random() < 0.5 else (sigma * stretch, sigma)
     image = blur(image, *axes)
     if rng.random() < 0.3:
         image = resize_down_up(image, 1.0 + 1.2 * strength * rng.random(), rng)
-    image = add_noise(image, MAX_NOISE * strength * rng.uniform(0.2, 1.0), rng)
+    image = add_noise(image, scale * MAX_NOISE * strength * rng.uniform(0.2, 1.0), rng)
     if rng.random() < 0.7:
         quality = 95 - (95 - MIN_QUALITY) * strength * rng.uniform(0.4, 1.0)
         image = jpeg(image, int(round(quality)), rng)
     return image
 
 
-def degrade(coarse: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Degrade a coarse image (h, w, 3) float32 in 0…255 and round it to uint8.
+def degrade(
+    coarse: np.ndarray, strength: float, rng: np.random.Generator, rounds: str | int = "mixed", scale: int = 1
+) -> np.ndarray:
+    """Degrade an image (h, w, 3) float32 in 0…255 and round it to uint8.
 
     Strength 0 only rounds. Otherwise blur, resize, noise and JPEG, each drawn with bounds that grow
-    with the strength; a second round of half the strength follows in 30 % of the cases.
+    with the strength; a second round of half the strength follows always (rounds = 2), never (1), or in 30 % of the
+    cases ("mixed").
     """
     if strength <= 0:
         return quantise(coarse)
-    image = one_round(coarse.astype(np.float32), strength, rng)
-    if rng.random() < 0.3:
-        image = one_round(np.clip(image, 0, 255).astype(np.float32), 0.5 * strength, rng)
+    image = one_round(coarse.astype(np.float32), strength, rng, scale)
+    if rounds == 2 or rounds == "mixed" and rng.random() < 0.3:
+        image = one_round(np.clip(image, 0, 255).astype(np.float32), 0.5 * strength, rng, scale)
     return quantise(image)
+
+
+def reduce(crop: np.ndarray, kernel: str) -> np.ndarray:
+    """Reduce (4h, 4w, 3) uint8 to (h, w, 3) float32: the mean of 4×4 blocks ("area"), or Pillow's bicubic filter."""
+    h, w = crop.shape[0] // 4, crop.shape[1] // 4
+    if kernel == "area":
+        return crop.reshape(h, 4, w, 4, 3).mean(axis=(1, 3), dtype=np.float32)
+    channels = [
+        Image.fromarray(np.ascontiguousarray(crop[..., c], dtype=np.float32)).resize((w, h), Image.Resampling.BICUBIC)
+        for c in range(3)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=2)
+
+
+def make_condition(crop: np.ndarray, rng: np.random.Generator, recipe: dict) -> tuple[np.ndarray, float]:
+    """Make the condition (h, w, 3) uint8 of a crop (4h, 4w, 3) uint8; returns it with the strength of its degradation.
+
+    The recipe's `degradation`: `rounds` 2, 1, "mixed" (the default), or 0 (only reduced; the strength is 0);
+    `kernel` "area" (the default) or "bicubic"; `at` "coarse" (after the reduction, the default) or "fine" (before it,
+    as in the paper, with blur and noise four times as wide and strong so that they are the same after it).
+    """
+    options = recipe.get("degradation", {})
+    rounds, kernel, at = options.get("rounds", "mixed"), options.get("kernel", "area"), options.get("at", "coarse")
+    if rounds == 0:
+        return quantise(reduce(crop, kernel)), 0.0
+    strength = draw_strength(rng, recipe["clean"])
+    if at == "fine":
+        return quantise(reduce(degrade(crop, strength, rng, rounds, scale=4), kernel)), strength
+    return degrade(reduce(crop, kernel), strength, rng, rounds), strength

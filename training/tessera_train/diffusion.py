@@ -48,13 +48,17 @@ def timesteps(train_steps: int, steps: int) -> list[int]:
     return [(2 * (train_steps - 1) * (d - i) + d) // (2 * d) for i in range(steps)]
 
 
-def estimates(x, prediction, alpha_bar: float, kind: str):
-    """Return (x₀, ε) from a network output.
+def root(value):
+    return math.sqrt(value) if isinstance(value, float) else value**0.5
+
+
+def estimates(x, prediction, alpha_bar, kind: str):
+    """Return (x₀, ε) from a network output; ᾱ is one number, or an array that broadcasts.
 
     v (arXiv 2202.00512): v = a·ε − σ·x₀, so x₀ = a·x − σ·v and ε = σ·x + a·v.
     epsilon: x₀ = (x − σ·ε)/a.
     """
-    a, s = math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
+    a, s = root(alpha_bar), root(1 - alpha_bar)
     if kind == "v":
         return a * x - s * prediction, s * x + a * prediction
     if kind == "epsilon":

@@ -181,6 +181,11 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.output(F.silu(self.norm(x))), self.unshuffle)
 
 
+def multiple(config: dict) -> int:
+    """What height and width of the fine image have to be multiples of."""
+    return max(config["factor"], config["unshuffle"] * 2 ** (len(config["widths"]) - 1))
+
+
 class Denoiser(nn.Module):
     """Predict v (or ε) of a noisy image from the image, a condition and scalars.
 
