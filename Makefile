@@ -9,7 +9,7 @@ BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
-.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny clean
+.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
@@ -18,6 +18,7 @@ help:
 	@echo "make deps    the Debian packages"
 	@echo "make lint    formatting, and whether the generated wire code is current"
 	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
+	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
 
 deps:
 	@scripts/deps.sh
@@ -61,6 +62,9 @@ proto:
 train-tiny: $(VENV)/ready
 	@test -n "$(DATA)" || { echo "make train-tiny DATA=DIR: the imagery, as docs/training.md describes it" >&2; exit 2; }
 	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.stages --data "$(DATA)" --out "$(OUT)" $(ARGS)
+
+results: $(VENV)/ready
+	@scripts/results.sh $(VENV)/bin/python "$(DATA)"
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)

@@ -6,6 +6,7 @@ python=$(realpath --no-symlinks "$1")
 out=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out"
+export PYTHONPATH=$root/training
 "$python" "$root/Tests/Reference/noise_reference.py" "$out"
 "$python" "$root/Tests/Reference/diffusion_reference.py" "$out"
-PYTHONPATH=$root/training "$python" "$root/Tests/Reference/network_reference.py" "$out" "$root/models/tiny.safetensors"
+"$python" "$root/Tests/Reference/network_reference.py" "$out" "$root/models/tiny.safetensors"

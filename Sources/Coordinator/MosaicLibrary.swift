@@ -38,7 +38,7 @@ final class MosaicLibrary: Sendable {
         let configuration = model.configuration
         try check(request, against: configuration)
         let defaults = configuration.defaults
-        let sampler = try SamplerSpecification(parsing: request.sampler ?? "\(defaults.sampler):\(defaults.steps)")
+        let sampler = try SamplerSpecification(parsing: request.sampler ?? defaults.samplerText)
         let plan = try Plan(
             region: request.region ?? base.wholeRegion, levels: request.levels, canvas: base.canvas
         ) { level, candidates in

@@ -121,6 +121,10 @@ extension ModelConfiguration {
                 "defaults.sampler", "“\(defaults.sampler.prefix(40))” is neither ddim nor dpm++")
         }
         try check("defaults.steps", defaults.steps, 1...schedule.steps)
+        guard ["t", "logsnr"].contains(defaults.spacing ?? "t") else {
+            throw ModelConfigurationError(
+                "defaults.spacing", "“\(defaults.spacing?.prefix(40) ?? "")” is neither t nor logsnr")
+        }
         let strengths =
             switch defaults.degradation {
             case nil: [0.0]

@@ -60,7 +60,14 @@ public struct ModelConfiguration: Codable, Equatable, Sendable {
         /// A sampler's name: `ddim` or `dpm++`.
         public var sampler: String
         public var steps: Int
+        /// How the steps are spread: `t` or `logsnr`; `t` where it is missing.
+        public var spacing: String?
         public var degradation: PerLevel?
+
+        /// The text that names sampler, steps and spacing.
+        public var samplerText: String {
+            "\(sampler):\(steps)" + (spacing.map { ":spacing=\($0)" } ?? "")
+        }
     }
 
     public var format: String

@@ -85,6 +85,7 @@ extension ModelFile {
             case .one(let value): ", degradation \(value)"
             case .each(let values): ", degradation " + values.map { "\($0)" }.joined(separator: " ") + " by level"
             }
+        let spacing = model.defaults.spacing == "logsnr" ? " even in log-SNR" : ""
         return [
             ("name", model.name),
             ("digest", "sha256 \(digest)"),
@@ -102,7 +103,7 @@ extension ModelFile {
             ),
             ("window", "\(model.window) px, margin \(model.margin), ×\(model.factor) a level"),
             ("resolutions", "\(model.resolutions[0])…\(model.resolutions[1]) m per pixel"),
-            ("defaults", "\(model.defaults.sampler), \(model.defaults.steps) steps\(strength)"),
+            ("defaults", "\(model.defaults.sampler), \(model.defaults.steps) steps\(spacing)\(strength)"),
             ("licence", model.licence),
             ("training data", model.trainingData.joined(separator: "; ")),
             ("recipe", model.recipeDigest),

@@ -1,6 +1,6 @@
 /// A sampler with the coefficients of all its steps: turns noise into an image by asking a network a few times.
 ///
-/// The steps visit the training steps round(linspace(last, 0, steps)), and the last one ends at the clean image.
+/// The steps visit the training steps that the spacing chooses, and the last one ends at the clean image.
 /// Every update is elementwise, so an image's bits do not depend on what else is in the batch.
 public struct Sampler: Sendable {
     public let specification: SamplerSpecification
@@ -15,7 +15,7 @@ public struct Sampler: Sendable {
         }
         self.specification = specification
         self.prediction = prediction
-        let timesteps = Self.timesteps(specification.steps, of: schedule.steps)
+        let timesteps = specification.spacing.timesteps(specification.steps, of: schedule)
         let levels = timesteps.map { NoiseLevel(alphaBar: schedule.alphaBar[$0]) } + [.clean]
         steps = timesteps.indices.map { index in
             let implied = Implied(prediction, at: levels[index])
@@ -31,13 +31,6 @@ public struct Sampler: Sendable {
                 history: Float(map.history), noise: Float(map.noise),
                 cleanSample: Float(implied.clean.sample), cleanOutput: Float(implied.clean.output))
         }
-    }
-
-    /// Return round(linspace(total − 1, 0, count)), halves up; strictly decreasing for count ≤ total.
-    static func timesteps(_ count: Int, of total: Int) -> [Int] {
-        let intervals = count - 1
-        guard intervals > 0 else { return [total - 1] }
-        return (0...intervals).map { (2 * (total - 1) * (intervals - $0) + intervals) / (2 * intervals) }
     }
 
     private struct Map {

@@ -6,7 +6,8 @@ public enum SamplerKind: Hashable, Sendable {
     case dpmPlusPlus2M
 }
 
-/// A sampler and its number of steps, as a job names it: `ddim:50`, `ddim:50:eta=0.5`, `dpm++:12`.
+/// A sampler, its number of steps and their spacing, as a job names it: `ddim:50`, `ddim:50:eta=0.5`,
+/// `dpm++:10:spacing=logsnr`.
 ///
 /// Equal samplers have equal texts, so the text can stand in a job's identity.
 public struct SamplerSpecification: Hashable, Sendable, CustomStringConvertible {
@@ -15,9 +16,10 @@ public struct SamplerSpecification: Hashable, Sendable, CustomStringConvertible 
     public let kind: SamplerKind
     /// How many times the network is asked.
     public let steps: Int
+    public let spacing: TimestepSpacing
 
     /// - Throws: `DiffusionError.sampler` where steps leave 1 … 1000 or η leaves 0 … 1.
-    public init(_ kind: SamplerKind, steps: Int) throws {
+    public init(_ kind: SamplerKind, steps: Int, spacing: TimestepSpacing = .timestep) throws {
         guard Self.allowedSteps.contains(steps) else {
             throw DiffusionError.sampler("\(steps) steps are not in 1 … 1000")
         }
@@ -28,6 +30,7 @@ public struct SamplerSpecification: Hashable, Sendable, CustomStringConvertible 
             self.kind = kind
         }
         self.steps = steps
+        self.spacing = spacing
     }
 
     /// Read a sampler's text.
@@ -42,26 +45,35 @@ public struct SamplerSpecification: Hashable, Sendable, CustomStringConvertible 
         guard parts.count >= 2, let steps = Int(parts[1]) else {
             throw DiffusionError.sampler("\"\(text)\" lacks a number of steps: write for example \(name):12")
         }
-        var eta = 0.0
+        var eta: Double?
+        var spacing: TimestepSpacing?
         for option in parts.dropFirst(2) {
-            guard name == "ddim", parts.count == 3, option.hasPrefix("eta="), let value = Double(option.dropFirst(4))
-            else {
+            if eta == nil, name == "ddim", option.hasPrefix("eta="), let value = Double(option.dropFirst(4)) {
+                eta = value
+            } else if spacing == nil, option.hasPrefix("spacing="),
+                let value = TimestepSpacing(rawValue: String(option.dropFirst(8)))
+            {
+                spacing = value
+            } else {
                 throw DiffusionError.sampler(
-                    "\"\(option)\" in \"\(text)\" is not understood: the only option is eta, as in ddim:50:eta=0.5")
+                    "\"\(option)\" in \"\(text)\" is not understood: the options are eta, for ddim, and spacing, which is "
+                        + "t or logsnr, as in ddim:50:eta=0.5 and dpm++:10:spacing=logsnr")
             }
-            eta = value
         }
-        try self.init(name == "ddim" ? .ddim(eta: eta) : .dpmPlusPlus2M, steps: steps)
+        try self.init(
+            name == "ddim" ? .ddim(eta: eta ?? 0) : .dpmPlusPlus2M, steps: steps, spacing: spacing ?? .timestep)
     }
 
     /// The one text of this sampler.
     public var description: String {
-        switch kind {
-        case .dpmPlusPlus2M: "dpm++:\(steps)"
-        case .ddim(eta: 0): "ddim:\(steps)"
-        case .ddim(eta: 1): "ddim:\(steps):eta=1"
-        case .ddim(let eta): "ddim:\(steps):eta=\(eta)"
-        }
+        let rule =
+            switch kind {
+            case .dpmPlusPlus2M: "dpm++:\(steps)"
+            case .ddim(eta: 0): "ddim:\(steps)"
+            case .ddim(eta: 1): "ddim:\(steps):eta=1"
+            case .ddim(let eta): "ddim:\(steps):eta=\(eta)"
+            }
+        return spacing == .timestep ? rule : "\(rule):spacing=\(spacing.rawValue)"
     }
 }
 

@@ -76,34 +76,16 @@ public struct SeamMeter: Sendable {
     /// The ratio over all edges: Σ across ÷ Σ beside; nil without edges.
     public var ratio: Double? { Self.ratio(edges) }
 
-    /// Return the 2.5 % and 97.5 % quantiles of the ratio over resampled edges (percentile bootstrap).
+    /// Return the 95 % bootstrap interval of the ratio over edges.
     public func interval(resamples: Int = 1000, seed: UInt64 = 1) -> ClosedRange<Double>? {
-        guard !edges.isEmpty else { return nil }
-        var random = Generator(state: seed)
-        let ratios = (0..<resamples).compactMap { _ in
-            Self.ratio(edges.indices.map { _ in edges[Int.random(in: edges.indices, using: &random)] })
-        }.sorted()
-        guard let low = ratios.first, let high = ratios.last else { return nil }
-        guard ratios.count >= 40 else { return low...high }
-        return ratios[ratios.count / 40]...ratios[ratios.count - 1 - ratios.count / 40]
+        Bootstrap.interval(count: edges.count, resamples: resamples, seed: seed) { chosen in
+            Self.ratio(chosen.map { edges[$0] })
+        }
     }
 
     private static func ratio(_ edges: [Edge]) -> Double? {
         let beside = edges.reduce(0) { $0 + $1.beside }
         return beside > 0 ? edges.reduce(0) { $0 + $1.across } / beside : nil
-    }
-}
-
-/// A seeded generator (SplitMix64: Steele, Lea, Flood 2014), so that intervals can be reproduced.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 

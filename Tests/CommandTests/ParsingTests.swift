@@ -59,7 +59,9 @@ import WorkerCommand
     @Test(arguments: [
         (["--levels", "0"], "--levels"), (["--steps", "5"], "--sampler"),
         (["--sampler", "euler", "--steps", "5"], "euler"),
-        (["--sampler", "ddim:5", "--steps", "5"], "--steps"), (["--core", "100"], "core 100"),
+        (["--sampler", "ddim:5", "--steps", "5"], "--steps"), (["--spacing", "logsnr"], "--sampler"),
+        (["--sampler", "ddim", "--steps", "5", "--spacing", "even"], "even"),
+        (["--sampler", "dpm++:5:spacing=t", "--spacing", "logsnr"], "--spacing"), (["--core", "100"], "core 100"),
         (["--degradation", "0.2,2"], "--degradation"), (["--base-zoom", "40"], "--base-zoom"),
         (["--resolution", "-4"], "--resolution"), (["--workers", "0"], "--workers"), (["--noise", "white"], "white"),
         (["--http", "0.0.0.0:80"], "--insecure"), (["--http", "nowhere"], "nowhere"), (["--sed", "7"], "--sed"),
@@ -77,13 +79,14 @@ import WorkerCommand
     @Test func allOptionsReachTheRequest() throws {
         let command = try render(
             "--bbox=1,2,3,4", "--levels", "3", "--seed", "18446744073709551615", "--sampler", "ddim", "--steps", "50",
-            "--noise", "periodic", "--degradation", "0.5,0.25", "--base-zoom", "6", "--core", "64", "--margin", "32",
+            "--spacing", "logsnr", "--noise", "periodic", "--degradation", "0.5,0.25", "--base-zoom", "6", "--core",
+            "64", "--margin", "32",
             "--exact", "--resolution", "300.5")
         #expect(
             try command.job.request()
                 == JobRequest(
                     baseZoom: 6, metresPerPixel: 300.5, region: .box(west: 1, south: 2, east: 3, north: 4), levels: 3,
-                    seed: .max, sampler: "ddim:50", noise: .periodic, degradation: [0.5, 0.25],
+                    seed: .max, sampler: "ddim:50:spacing=logsnr", noise: .periodic, degradation: [0.5, 0.25],
                     geometry: WindowGeometry(core: 64, margin: 32), exact: true))
     }
 

@@ -47,13 +47,15 @@ struct ModelConfigurationTests {
         #expect(model.prediction == .v && model.schedule.betaEnd == 0.0155 && model.resolutions == [0.5, 6000])
         #expect(model.windowMultiple == 4 && model.doublings == 1 && model.constants.map(\.name) == ["log2_resolution"])
         #expect(model.defaults.degradation?[3] == 0.3)
+        #expect(model.defaults.samplerText == "dpm++:12")
         let encoded = try JSONEncoder().encode(model)
         #expect(try ModelConfiguration(json: encoded) == model)
     }
 
     @Test func degradationMayBeGivenByLevel() throws {
-        let defaults: [String: Any] = ["sampler": "ddim", "steps": 50, "degradation": [0.1, 0.5]]
+        let defaults: [String: Any] = ["sampler": "ddim", "steps": 50, "spacing": "logsnr", "degradation": [0.1, 0.5]]
         let model = try ModelConfiguration(json: configuration(["defaults": defaults]))
+        #expect(model.defaults.samplerText == "ddim:50:spacing=logsnr")
         let degradation = try #require(model.defaults.degradation)
         #expect(degradation[1] == 0.1 && degradation[2] == 0.5 && degradation[7] == 0.5)
     }
@@ -75,6 +77,7 @@ struct ModelConfigurationTests {
         ("normalisation", "{\"scale\":0,\"offset\":0}"), ("window", "250"), ("window", "1000000"), ("margin", "128"),
         ("resolutions", "[10, 1]"), ("resolutions", "[10]"), ("defaults", "{\"sampler\":\"euler\",\"steps\":12}"),
         ("defaults", "{\"sampler\":\"ddim\",\"steps\":1001}"),
+        ("defaults", "{\"sampler\":\"ddim\",\"steps\":10,\"spacing\":\"karras\"}"),
         ("defaults", "{\"sampler\":\"ddim\",\"steps\":10,\"degradation\":[]}"),
         ("defaults", "{\"sampler\":\"ddim\",\"steps\":10,\"degradation\":1.5}"), ("licence", "null"),
     ])

@@ -38,6 +38,14 @@ private func error(_ text: String, _ prediction: Prediction, spread: Double = 0.
         for (coarse, fine) in zip(errors, errors.dropFirst()) { #expect(coarse / fine > 2.7, "\(errors)") }
     }
 
+    @Test(arguments: Prediction.allCases)
+    func fewStepsEvenInLogSNRAreNearer(prediction: Prediction) throws {
+        for text in ["ddim:8", "ddim:12", "dpm++:8", "dpm++:12"] {
+            #expect(try error("\(text):spacing=logsnr", prediction) < error(text, prediction) / 1.5, "\(text)")
+        }
+        #expect(try error("dpm++:12:spacing=logsnr", prediction) < error("dpm++:12", prediction) / 5)
+    }
+
     /// With η the samples follow the data's distribution, whatever noise each step adds.
     @Test func stochasticDDIMKeepsTheDistribution() throws {
         let data = GaussianData()

@@ -75,7 +75,7 @@ struct Reference: Decodable {
     }
 
     var alphaBar: [Double]
-    var timesteps: [[Int]]
+    var timesteps, timestepsByLogSNR: [[Int]]
     var start: [Float]
     var noise: [[Float]]
     var mean, spread: Double

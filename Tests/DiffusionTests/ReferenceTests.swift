@@ -13,7 +13,10 @@ import Testing
             #expect(abs(mine / theirs - 1) < 1e-13)
         }
         for expected in reference.timesteps {
-            #expect(Sampler.timesteps(expected.count, of: 1000) == expected)
+            #expect(TimestepSpacing.timestep.timesteps(expected.count, of: schedule) == expected)
+        }
+        for expected in reference.timestepsByLogSNR {
+            #expect(TimestepSpacing.logSNR.timesteps(expected.count, of: schedule) == expected)
         }
     }
 

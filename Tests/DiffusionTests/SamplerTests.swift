@@ -74,14 +74,14 @@ import Testing
 }
 
 @Suite struct Coefficients {
-    @Test func timestepsFallFromTheLastToTheFirst() {
+    @Test(arguments: TimestepSpacing.allCases) func timestepsFallFromTheLastToTheFirst(spacing: TimestepSpacing) {
         for count in 1...1000 {
-            let timesteps = Sampler.timesteps(count, of: 1000)
+            let timesteps = spacing.timesteps(count, of: schedule)
             #expect(timesteps.count == count && timesteps.first == 999)
             #expect(count == 1 || timesteps.last == 0)
             #expect(zip(timesteps, timesteps.dropFirst()).allSatisfy(>))
         }
-        #expect(Sampler.timesteps(1000, of: 1000) == (0..<1000).reversed())
+        #expect(spacing.timesteps(1000, of: schedule) == (0..<1000).reversed())
     }
 
     @Test(arguments: ["ddim:1", "ddim:50", "ddim:20:eta=1", "dpm++:2", "dpm++:50"], Prediction.allCases)

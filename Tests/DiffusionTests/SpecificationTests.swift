@@ -3,7 +3,10 @@ import Foundation
 import Testing
 
 @Suite struct Specification {
-    @Test(arguments: ["ddim:1", "ddim:50", "ddim:50:eta=0.5", "ddim:1000:eta=1", "ddim:3:eta=1e-05", "dpm++:12"])
+    @Test(arguments: [
+        "ddim:1", "ddim:50", "ddim:50:eta=0.5", "ddim:1000:eta=1", "ddim:3:eta=1e-05", "dpm++:12",
+        "dpm++:10:spacing=logsnr", "ddim:50:eta=0.5:spacing=logsnr",
+    ])
     func canonicalTextsComeBack(text: String) throws {
         let specification = try SamplerSpecification(parsing: text)
         #expect(specification.description == text)
@@ -13,7 +16,8 @@ import Testing
 
     @Test(arguments: [
         ["ddim:50", "ddim:50:eta=0", "ddim:050:eta=0.0", "ddim:50:eta=-0"],
-        ["ddim:9:eta=1", "ddim:9:eta=1.0"],
+        ["ddim:9:eta=1", "ddim:9:eta=1.0"], ["dpm++:9", "dpm++:9:spacing=t"],
+        ["ddim:9:eta=1:spacing=logsnr", "ddim:9:spacing=logsnr:eta=1"],
         ["ddim:9:eta=0.5", "ddim:9:eta=.5", "ddim:9:eta=5e-1"],
     ])
     func equalSamplersHaveOneText(texts: [String]) throws {
@@ -30,6 +34,7 @@ import Testing
         ["dpm++:-3", "-3 steps"], ["ddim:5:eta=2", "eta 2.0"], ["ddim:5:eta=-0.1", "eta -0.1"],
         ["ddim:5:eta=nan", "eta nan"], ["ddim:5:eta=", "eta="], ["ddim:5:seed=1", "\"seed=1\""],
         ["dpm++:5:eta=0", "\"eta=0\""], ["ddim:5:eta=0:eta=0", "not understood"], ["ddim:5:", "not understood"],
+        ["dpm++:5:spacing=karras", "\"spacing=karras\""], ["dpm++:5:spacing=t:spacing=logsnr", "not understood"],
     ])
     func badTextsAreNamed(text: [String]) {
         let error = #expect(throws: DiffusionError.self) { try SamplerSpecification(parsing: text[0]) }

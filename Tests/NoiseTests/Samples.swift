@@ -40,7 +40,7 @@ struct ReferenceMissing: Error, CustomStringConvertible {
 
     init(_ what: String) {
         description =
-            "\(what): run `python3 Tests/Reference/noise_reference.py DIRECTORY` (needs numpy) and set "
+            "\(what): run `PYTHONPATH=training python3 Tests/Reference/noise_reference.py DIRECTORY` (needs numpy) and set "
             + "TESSERA_REFERENCE=DIRECTORY, or let `make test` do both"
     }
 }

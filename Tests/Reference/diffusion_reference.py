@@ -19,11 +19,23 @@ MEAN, SPREAD = 0.25, 0.5
 
 
 @cache
-def timesteps(steps):
+def timesteps(steps, spacing="t"):
+    if spacing == "logsnr":
+        return by_log_snr(steps)
     if steps == 1:
         return np.array([999])
     exact = [Fraction(999 * (steps - 1 - i), steps - 1) for i in range(steps)]
     return np.array([math.floor(t + Fraction(1, 2)) for t in exact])
+
+
+def by_log_snr(steps):
+    """The training steps nearest in log-SNR to evenly spaced ones, all different; the smaller of two as near."""
+    lam = 0.5 * np.log(ALPHA_BAR / (1 - ALPHA_BAR))
+    chosen = [999]
+    for target in np.linspace(lam[999], lam[0], steps)[1:]:
+        allowed = range(steps - 1 - len(chosen), chosen[-1])
+        chosen.append(min(allowed, key=lambda t: (abs(lam[t] - target), t)))
+    return np.array(chosen)
 
 
 def split(prediction, x, m, abar):
@@ -33,22 +45,20 @@ def split(prediction, x, m, abar):
     return np.sqrt(abar) * x - np.sqrt(1 - abar) * m, np.sqrt(1 - abar) * x + np.sqrt(abar) * m
 
 
-def ddim_step(prediction, eta, steps, i, x, m, _, z):
+def ddim_step(prediction, eta, t, i, x, m, _, z):
     """Song et al. 2021, equation 12, with σ of equation 16."""
-    t = timesteps(steps)
     now = ALPHA_BAR[t[i]]
-    then = ALPHA_BAR[t[i + 1]] if i + 1 < steps else 1.0
+    then = ALPHA_BAR[t[i + 1]] if i + 1 < len(t) else 1.0
     clean, noise = split(prediction, x, m, now)
     sigma = eta * np.sqrt((1 - then) / (1 - now)) * np.sqrt(1 - now / then)
     return np.sqrt(then) * clean + np.sqrt(1 - then - sigma**2) * noise + sigma * z, clean
 
 
-def dpm_step(prediction, _, steps, i, x, m, before, z):
+def dpm_step(prediction, _, t, i, x, m, before, z):
     """Lu et al. 2022, algorithm 2; the first and the last step are of first order."""
-    t = timesteps(steps)
     now = ALPHA_BAR[t[i]]
     clean, _ = split(prediction, x, m, now)
-    if i + 1 == steps:
+    if i + 1 == len(t):
         return clean, clean
     lam = 0.5 * np.log(ALPHA_BAR / (1 - ALPHA_BAR))
     then = ALPHA_BAR[t[i + 1]]
@@ -68,17 +78,17 @@ def denoiser(prediction, x, t):
     return noise if prediction == "epsilon" else a * noise - s * clean
 
 
-def coefficients(step, prediction, eta, steps):
+def coefficients(step, prediction, eta, visited):
     """Return each step's weights of x, m, the clean image before and z, by feeding it unit vectors."""
     unit = np.eye(4)
-    return [step(prediction, eta, steps, i, *unit)[0].tolist() for i in range(steps)]
+    return [step(prediction, eta, visited, i, *unit)[0].tolist() for i in range(len(visited))]
 
 
-def run(step, prediction, eta, steps, start, noise):
+def run(step, prediction, eta, visited, start, noise):
     x, before = start.astype(np.float64), np.zeros(len(start))
-    for i in range(steps):
-        m = denoiser(prediction, x, timesteps(steps)[i])
-        x, before = step(prediction, eta, steps, i, x, m, before, noise[i])
+    for i, t in enumerate(visited):
+        m = denoiser(prediction, x, t)
+        x, before = step(prediction, eta, visited, i, x, m, before, noise[i])
     return x
 
 
@@ -90,24 +100,27 @@ def main():
     noise = rng.standard_normal((50, 37)).astype(np.float32)
     cases = []
     for prediction in ("epsilon", "v"):
-        for name, step, eta, steps in [
-            *((f"ddim:{n}", ddim_step, 0.0, n) for n in (1, 2, 12, 50)),
-            ("ddim:12:eta=0.5", ddim_step, 0.5, 12),
-            ("ddim:50:eta=1", ddim_step, 1.0, 50),
-            *((f"dpm++:{n}", dpm_step, 0.0, n) for n in (1, 2, 3, 12, 20, 50)),
+        for name, step, eta, visited in [
+            *((f"ddim:{n}", ddim_step, 0.0, timesteps(n)) for n in (1, 2, 12, 50)),
+            ("ddim:12:eta=0.5", ddim_step, 0.5, timesteps(12)),
+            ("ddim:50:eta=1", ddim_step, 1.0, timesteps(50)),
+            *((f"dpm++:{n}", dpm_step, 0.0, timesteps(n)) for n in (1, 2, 3, 12, 20, 50)),
+            ("ddim:8:spacing=logsnr", ddim_step, 0.0, timesteps(8, "logsnr")),
+            *((f"dpm++:{n}:spacing=logsnr", dpm_step, 0.0, timesteps(n, "logsnr")) for n in (1, 2, 8, 12)),
         ]:
             cases.append(
                 dict(
                     sampler=name,
                     prediction=prediction,
-                    coefficients=coefficients(step, prediction, eta, steps),
-                    result=run(step, prediction, eta, steps, start, noise).tolist(),
+                    coefficients=coefficients(step, prediction, eta, visited),
+                    result=run(step, prediction, eta, visited, start, noise).tolist(),
                 )
             )
     some = (1, 2, 3, 5, 7, 12, 15, 19, 20, 38, 50, 75, 100, 250, 334, 500, 667, 999, 1000)
     result = dict(
         alphaBar=ALPHA_BAR.tolist(),
         timesteps=[timesteps(n).tolist() for n in some],
+        timestepsByLogSNR=[timesteps(n, "logsnr").tolist() for n in some],
         start=start.tolist(),
         noise=noise.tolist(),
         mean=MEAN,

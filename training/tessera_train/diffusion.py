@@ -3,9 +3,8 @@
 Notation: ᾱ_t is the cumulative product of 1 − β, a = √ᾱ, σ = √(1 − ᾱ), x_t = a·x₀ + σ·ε. A clean
 image has ᾱ = 1. Everything works on NumPy arrays and on torch tensors of any precision.
 
-A sampler visits the timesteps t₀ > t₁ > … > t_{n−1} of `timesteps`, calls the network once at each
-of them, and goes from ᾱ_{t_i} to ᾱ_{t_{i+1}}; after the last one it goes to ᾱ = 1. No estimate is
-clipped on the way.
+A sampler visits timesteps t₀ > t₁ > … > t_{n−1}, calls the network once at each of them, and goes
+from ᾱ_{t_i} to ᾱ_{t_{i+1}}; after the last one it goes to ᾱ = 1. No estimate is clipped on the way.
 """
 
 import math
@@ -48,6 +47,32 @@ def timesteps(train_steps: int, steps: int) -> list[int]:
     return [(2 * (train_steps - 1) * (d - i) + d) // (2 * d) for i in range(steps)]
 
 
+def timesteps_by_snr(schedule: Schedule, steps: int) -> list[int]:
+    """Spread `steps` timesteps evenly in λ, the logarithm of signal to noise, from T−1 down to 0.
+
+    t_i is the timestep whose λ is nearest to λ_{T−1} + (λ_0 − λ_{T−1})·i/(n−1), the smaller one of two as near,
+    within n−1−i ≤ t_i < t_{i−1}, so that all are different; n = 1 gives [T−1].
+    """
+    if not 1 <= steps <= len(schedule):
+        raise ValueError(f"{steps} steps asked for; give 1 to {len(schedule)}")
+    levels = np.array([log_snr(float(a)) for a in schedule.alpha_bar])
+    visited = [len(schedule) - 1]
+    for i in range(1, steps):
+        target = levels[-1] + (levels[0] - levels[-1]) * i / (steps - 1)
+        first = steps - 1 - i
+        visited.append(first + int(np.abs(levels[first : visited[-1]] - target).argmin()))
+    return visited
+
+
+def visit(schedule: Schedule, steps: int, spacing: str) -> list[int]:
+    """The timesteps of a sampler: even in "t", or even in "logsnr"."""
+    if spacing == "t":
+        return timesteps(len(schedule), steps)
+    if spacing == "logsnr":
+        return timesteps_by_snr(schedule, steps)
+    raise ValueError(f"unknown spacing {spacing!r}; use 't' or 'logsnr'")
+
+
 def root(value):
     return math.sqrt(value) if isinstance(value, float) else value**0.5
 
@@ -66,14 +91,14 @@ def estimates(x, prediction, alpha_bar, kind: str):
     raise ValueError(f"unknown prediction type {kind!r}; use 'v' or 'epsilon'")
 
 
-def ddim(schedule: Schedule, predict, noise, steps: int, kind: str, eta: float = 0.0, fresh=None):
+def ddim(schedule: Schedule, predict, noise, steps: int, kind: str, spacing: str = "t", eta: float = 0.0, fresh=None):
     """DDIM (arXiv 2010.02502, equations 12 and 16).
 
     x ← √ᾱ_s·x₀ + √(1 − ᾱ_s − ς²)·ε + ς·z with ς = η·√((1 − ᾱ_s)/(1 − ᾱ_t))·√(1 − ᾱ_t/ᾱ_s), from t to
     the next timestep s; the last step has ᾱ_s = 1 and returns x₀.
     `predict(x, t)` is the network; `fresh(i)` gives z of step i and is needed only for η > 0.
     """
-    x, visited = noise, timesteps(len(schedule), steps)
+    x, visited = noise, visit(schedule, steps, spacing)
     for i, t in enumerate(visited):
         now = float(schedule.alpha_bar[t])
         after = float(schedule.alpha_bar[visited[i + 1]]) if i + 1 < steps else 1.0
@@ -85,7 +110,7 @@ def ddim(schedule: Schedule, predict, noise, steps: int, kind: str, eta: float =
     return x
 
 
-def dpm_solver_pp(schedule: Schedule, predict, noise, steps: int, kind: str):
+def dpm_solver_pp(schedule: Schedule, predict, noise, steps: int, kind: str, spacing: str = "t"):
     """DPM-Solver++(2M), data prediction (arXiv 2211.01095, algorithm 2).
 
     With λ = ln(a/σ) and h_i = λ_{i+1} − λ_i:
@@ -93,7 +118,7 @@ def dpm_solver_pp(schedule: Schedule, predict, noise, steps: int, kind: str):
     the others have r = h_{i−1}/h_i and D = (1 + 1/(2r))·x₀^{(i)} − 1/(2r)·x₀^{(i−1)}.
     The last step goes to ᾱ = 1 (h = ∞) and is of first order, so it returns x₀^{(n−1)}.
     """
-    x, visited = noise, timesteps(len(schedule), steps)
+    x, visited = noise, visit(schedule, steps, spacing)
     previous, previous_h = None, None
     for i, t in enumerate(visited):
         now = float(schedule.alpha_bar[t])

@@ -95,6 +95,7 @@ def main(argv=None):
                         help="an earlier stage that the checkpoint does not record; oldest first")
     parser.add_argument("--sampler", default=DEFAULTS["sampler"], choices=["ddim", "dpm++"])
     parser.add_argument("--steps", type=int, default=DEFAULTS["steps"])
+    parser.add_argument("--spacing", default="t", choices=["t", "logsnr"], help="how the steps are spread")
     parser.add_argument("--degradation", type=float, nargs="+", default=[DEFAULTS["degradation"]],
                         help="strength asked for; several numbers: one per level, the last for all deeper ones")
     arguments = parser.parse_args(argv)
@@ -104,7 +105,7 @@ def main(argv=None):
     if not arguments.checkpoint:
         parser.error("give a checkpoint, or --random SEED")
     strengths = arguments.degradation
-    defaults = {"sampler": arguments.sampler, "steps": arguments.steps,
+    defaults = {"sampler": arguments.sampler, "steps": arguments.steps, "spacing": arguments.spacing,
                 "degradation": strengths[0] if len(strengths) == 1 else strengths}
     try:
         earlier = [parse_stage(text) for text in arguments.stage]

@@ -2,7 +2,8 @@
 
     python -m tessera_train.stages --data DIR --out DIR [--stages configs/tiny-stages.json]
 
-The same command again goes on where it was interrupted. OUT/NAME.safetensors is the model file.
+A stage has a recipe and `steps`, over which the rate decays; one with `stop` ends early. The same command
+again goes on where it was interrupted. OUT/NAME.safetensors is the model file.
 """
 
 import argparse
@@ -46,12 +47,14 @@ def run(arguments, others: list[str]) -> Path:
     for number, stage in enumerate(plan["stages"], 1):
         out, recipe = arguments.out / f"stage-{number}", folder / stage["recipe"]
         checkpoint = out / "checkpoint.pt"
-        known = (train.read_json(recipe), config, stage["steps"])
+        stop = stage.get("stop", stage["steps"])
+        known = (train.read_json(recipe), config, stop)
         if not finished(checkpoint, *known):
             beginning = ["--init", str(before)] if before else []
             train.main([
                 "--config", str(folder / plan["config"]), "--recipe", str(recipe), "--sources", str(arguments.sources),
                 "--data", str(arguments.data), "--out", str(out), "--steps", str(stage["steps"]),
+                "--stop", str(stop),
                 *(["--resume"] if checkpoint.is_file() else beginning), *others,
             ])
             if not finished(checkpoint, *known):

@@ -2,7 +2,8 @@ import numpy as np
 
 import pytest
 
-from tessera_train.degrade import blur, blur_matrix, degrade, draw_strength, jpeg, make_condition, quantise, reduce
+import tessera_train.degrade
+from tessera_train.degrade import MAX_BLUR, blur, blur_matrix, degrade, draw_strength, jpeg, make_condition, quantise, reduce
 from tessera_train.imagery import area_average
 
 
@@ -102,3 +103,22 @@ def test_the_strength_is_the_label_of_the_damage(at):
     assert all(c.shape == (16, 16, 3) and c.dtype == np.uint8 for c, _ in drawn)
     damage = np.array([np.abs(c.astype(float) - clean).mean() for c, _ in drawn])
     assert np.corrcoef(damage, [u for _, u in drawn])[0, 1] > 0.4
+
+
+def test_the_share_of_the_blur_is_bounded_by_the_recipe(monkeypatch):
+    taken = []
+
+    def recorded(image, sigma_y, sigma_x):
+        taken.append(max(sigma_y, sigma_x) / (MAX_BLUR * 0.5))
+        return image
+
+    monkeypatch.setattr(tessera_train.degrade, "blur", recorded)
+    monkeypatch.setattr(tessera_train.degrade, "add_noise", lambda image, *_: image)
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        degrade(np.full((16, 16, 3), 90.0), 0.5, rng, 1, 1, (1.0, 1.0))
+    assert taken == pytest.approx([1.0] * 20)
+    taken.clear()
+    for _ in range(20):
+        degrade(np.full((16, 16, 3), 90.0), 0.5, rng, 1)
+    assert 0.4 <= min(taken) < max(taken) <= 1.0

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from conftest import config
 
-from tessera_train.diffusion import SAMPLERS, GaussianDenoiser, Schedule, ddim, estimates, timesteps
+from tessera_train.diffusion import (
+    SAMPLERS, GaussianDenoiser, Schedule, ddim, estimates, log_snr, timesteps, timesteps_by_snr, visit,
+)
 
 SCHEDULE = Schedule.from_config(config("tiny")["schedule"])
 NOISE = np.random.default_rng(1).standard_normal(64)
@@ -29,6 +31,35 @@ def test_timesteps_are_even_and_reach_both_ends():
     for wrong in (0, 1001):
         with pytest.raises(ValueError, match="1000"):
             timesteps(1000, wrong)
+
+
+def test_timesteps_even_in_log_snr_are_the_nearest_that_differ():
+    levels = np.array([log_snr(a) for a in SCHEDULE.alpha_bar])
+    assert timesteps_by_snr(SCHEDULE, 1) == [999]
+    for n in (2, 3, 8, 12, 20):
+        visited = timesteps_by_snr(SCHEDULE, n)
+        assert visited[0] == 999 and visited[-1] == 0 and visited == sorted(set(visited), reverse=True)
+        nearest = [int(np.abs(levels - wanted).argmin()) for wanted in np.linspace(levels[-1], levels[0], n)]
+        assert visited == nearest
+    for n in (100, 999, 1000):
+        visited = timesteps_by_snr(SCHEDULE, n)
+        assert len(visited) == n and visited[0] == 999 and visited[-1] == 0
+        assert visited == sorted(set(visited), reverse=True)
+    with pytest.raises(ValueError, match="1000"):
+        timesteps_by_snr(SCHEDULE, 1001)
+    with pytest.raises(ValueError, match="logsnr"):
+        visit(SCHEDULE, 5, "karras")
+
+
+@pytest.mark.parametrize("sampler, gain", [("ddim", 1.5), ("dpm++", 5)])
+def test_few_calls_even_in_log_snr_are_nearer_to_the_flow(sampler, gain):
+    gaussian = GaussianDenoiser(SCHEDULE, 0.2, 0.5)
+    exact = gaussian.flow(NOISE)
+    even, by_snr = (
+        np.abs(SAMPLERS[sampler](SCHEDULE, gaussian.predict, NOISE, 12, "v", spacing) - exact).max()
+        for spacing in ("t", "logsnr")
+    )
+    assert by_snr < even / gain
 
 
 @pytest.mark.parametrize("kind", ["v", "epsilon"])

@@ -38,7 +38,7 @@ def test_a_checkpoint_exports_its_averaged_weights(imagery, recipe, tmp_path):
     outs = [tmp_path / "one.safetensors", tmp_path / "two.safetensors"]
     for out in outs:
         export.main([str(tmp_path / "checkpoint.pt"), str(out), "--data", str(imagery[0]), "--sources",
-                     str(imagery[1]), "--degradation", "0.5", "0.2"])
+                     str(imagery[1]), "--spacing", "logsnr", "--degradation", "0.5", "0.2"])
     assert outs[0].read_bytes() == outs[1].read_bytes()
     tensors = safetensors.numpy.load_file(str(outs[0]))
     assert set(tensors) == set(trainer.ema)
@@ -52,7 +52,7 @@ def test_a_checkpoint_exports_its_averaged_weights(imagery, recipe, tmp_path):
     with torch.inference_mode():
         wanted = torch.func.functional_call(trainer.model, trainer.ema, tuple(given))
         assert (model(*given) - wanted).abs().max() < 0.01 * wanted.abs().max()
-    assert metadata["defaults"]["degradation"] == [0.5, 0.2]
+    assert metadata["defaults"] == {"sampler": "dpm++", "steps": 12, "spacing": "logsnr", "degradation": [0.5, 0.2]}
     assert metadata["resolutions"] == [1.0, 16.0]
     assert metadata["training_data"] == ["noise (none)", "noise (none)"]
     assert len(metadata["recipe_digest"]) == 64 and metadata["prediction"] == "v"

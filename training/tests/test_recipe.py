@@ -37,6 +37,7 @@ OWN = {"share": 0.3, "reach": 0.4, "calls": 3, "smallest": 32}
     ({"own": {**OWN, "smallest": 8}, "batches": [{"size": 96, "count": 1, "share": 1}]}, "conditions of 24 pixels"),
     ({"degradation": {"rounds": 3}}, "degradation.rounds = 3"), ({"degradation": {"rounds": True}}, "rounds = True"),
     ({"degradation": {"kernel": "lanczos"}}, "area, bicubic"),
+    ({"degradation": {"blur": [1.0, 0.5]}}, "two rising numbers"),
     ({"degradation": {"when": 1}}, "unknown key degradation.when"),
 ])
 def test_what_does_not_fit_is_named(changes, match):

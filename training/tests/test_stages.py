@@ -15,7 +15,7 @@ def plan(recipe, tmp_path):
         (tmp_path / f"recipe-{number}.json").write_text(json.dumps({**recipe, "seed": number}))
     content = {
         "name": "small", "config": "network.json", "defaults": {"sampler": "ddim", "steps": 8, "degradation": 0.1},
-        "stages": [{"recipe": "recipe-1.json", "steps": 2}, {"recipe": "recipe-2.json", "steps": 3}],
+        "stages": [{"recipe": "recipe-1.json", "steps": 4, "stop": 2}, {"recipe": "recipe-2.json", "steps": 3}],
     }
     (tmp_path / "plan.json").write_text(json.dumps(content))
     return tmp_path / "plan.json"

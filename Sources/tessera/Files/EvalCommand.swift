@@ -17,7 +17,8 @@ struct EvalSeamsCommand: ParsableCommand {
         discussion: """
             The parallel-line ratio: the mean difference of brightness across the boundaries, over that across lines \
             beside them. 1 is invisible. The null is the same on lines that are no boundary: what no seam at all would \
-            read on this picture.
+            read on this picture. Periodic is the power that the brightness differences have at one cycle per core and \
+            its multiples, over that beside them: 1 is nothing, more is a lattice, or noise that repeats.
 
             Example: tessera eval seams alps
             """)
@@ -46,12 +47,19 @@ struct EvalSeamsCommand: ParsableCommand {
             throw CommandError("\(directory) has no two neighbouring cores with texture at level \(level) yet")
         }
         guard !json else { return print(try JSONText.line(report)) }
-        for (name, figure) in [("seams", report.seams), ("null ", report.null)] {
-            print(
-                "\(name)  \(String(format: "%.4f", figure.ratio))  (95 %: "
-                    + "\(figure.interval.map { String(format: "%.4f", $0) }.joined(separator: " to ")), "
-                    + "\(Words.count(figure.edges, "edge")))")
+        for (name, figure) in [("seams   ", report.seams), ("null    ", report.null)] {
+            print("\(name)  \(Self.text(figure.ratio, figure.interval)), \(Words.count(figure.edges, "edge"))")
         }
+        if let periodic = report.periodic {
+            print(
+                "periodic  \(Self.text(periodic.ratio, periodic.interval)), \(Words.count(periodic.rows, "row")) of cores"
+            )
+        }
+    }
+
+    private static func text(_ ratio: Double, _ interval: [Double]) -> String {
+        let bounds = interval.map { String(format: "%.4f", $0) }.joined(separator: " to ")
+        return "\(String(format: "%.4f", ratio))  (95 %: \(bounds))"
     }
 }
 

@@ -1,7 +1,7 @@
 public import ArgumentParser
 import Canvas
 import Coordinator
-import Diffusion
+public import Diffusion
 import Foundation
 public import Noise
 
@@ -26,12 +26,18 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "ddim or dpm++, with --steps; or all in one, as ddim:50:eta=0.5. The model's own by default.",
+            "ddim or dpm++, with --steps; or all in one, as ddim:50:eta=0.5 or dpm++:10:spacing=logsnr. The model's own by default.",
             valueName: "name"))
     var sampler: String?
 
     @Option(help: "How often the network is asked for each window.")
     var steps: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How the steps are spread: t (evenly over the training steps, the default) or logsnr (evenly in the logarithm of signal to noise: better with few steps).",
+            valueName: "t|logsnr"))
+    var spacing: TimestepSpacing?
 
     @Option(help: "What the noise of a window depends on: canvas, shared, periodic or independent.")
     var noise = NoiseMode.canvas
@@ -95,18 +101,20 @@ struct JobOptions: ParsableArguments {
 
     private func samplerText() throws -> String? {
         guard let sampler else {
-            if let steps { throw ValidationError("--steps \(steps) needs --sampler ddim or --sampler dpm++.") }
+            for (name, value) in [("steps", steps.map { "\($0)" }), ("spacing", spacing?.rawValue)] {
+                guard let value else { continue }
+                throw ValidationError("--\(name) \(value) needs --sampler ddim or --sampler dpm++.")
+            }
             return nil
         }
-        let text: String
-        if let steps {
-            guard !sampler.contains(":") else {
-                throw ValidationError("--sampler \(sampler) names its steps already: leave out --steps.")
-            }
-            text = "\(sampler):\(steps)"
-        } else {
-            text = sampler
+        if let steps, sampler.contains(":") {
+            throw ValidationError("--sampler \(sampler) names its steps already: leave out --steps \(steps).")
         }
+        if let spacing, sampler.contains(":spacing=") {
+            throw ValidationError(
+                "--sampler \(sampler) names its spacing already: leave out --spacing \(spacing.rawValue).")
+        }
+        let text = sampler + (steps.map { ":\($0)" } ?? "") + (spacing.map { ":spacing=\($0.rawValue)" } ?? "")
         do {
             return try SamplerSpecification(parsing: text).description
         } catch {
@@ -126,3 +134,4 @@ struct JobOptions: ParsableArguments {
 }
 
 extension NoiseMode: ExpressibleByArgument {}
+extension TimestepSpacing: ExpressibleByArgument {}
