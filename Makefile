@@ -3,6 +3,7 @@
 SWIFT ?= swift
 PYTHON ?= python3
 DEMO ?= demo-out
+OUT ?= run
 VENV := .venv
 BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
@@ -16,7 +17,7 @@ help:
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
 	@echo "make lint    formatting, and whether the generated wire code is current"
-	@echo "make train-tiny ARGS='--data DIR --out run --steps 20000'   train the built-in model"
+	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
 	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
 
 deps:
@@ -57,8 +58,10 @@ format:
 proto:
 	proto/generate.sh
 
+# Every stage of training/configs/tiny-stages.json, then OUT/tiny.safetensors; interrupted, it goes on when called again.
 train-tiny: $(VENV)/ready
-	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.train $(ARGS)
+	@test -n "$(DATA)" || { echo "make train-tiny DATA=DIR: the imagery, as docs/training.md describes it" >&2; exit 2; }
+	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.stages --data "$(DATA)" --out "$(OUT)" $(ARGS)
 
 results: $(VENV)/ready
 	@scripts/results.sh $(VENV)/bin/python "$(DATA)"

@@ -3,8 +3,9 @@
     python -m tessera_train.compare --data TRAIN --heldout HELDOUT --out FOLDER [--steps 800] [--seeds 1 2]
 
 Every variant starts from the same weights and sees the same crops, noise and timesteps. FOLDER/compare.csv: the mean
-square error of the estimate of the clean image (in [-1, 1]) on held-out crops in bins of log-SNR λ = ln(√ᾱ/√(1 − ᾱ)), the
-same measure whatever was predicted; and the detail (RMS of what ×4 averaging removes) of DDIM samples over that of real crops.
+square error of the estimate of the clean image (in [-1, 1]) on held-out crops in bins of log-SNR λ = ln(√ᾱ/√(1 − ᾱ)),
+the same measure whatever was predicted; and the detail (RMS of what ×4 averaging removes) of DDIM samples over that of
+real crops.
 """
 
 import argparse

@@ -7,7 +7,7 @@ SHARDS/shard-00000.u8 … hold pixels one after another: (height, width, 3) byte
 averaging, each followed by its mask, (height, width) bytes of 0 or 1, where it has one. SHARDS/index.json says what
 lies where (`layers`), of which scene (`scenes`: source, place, name, ground resolution), under which licence and credit
 (`sources`), the SHA-256 of every shard, and `digest`, that of the imagery and the manifest. Give SHARDS as --data to
-training: the batches are those of the pictures, byte for byte, but nothing is decoded, and all processes share one copy.
+training: the batches are those of the pictures, byte for byte, but nothing is decoded and all processes share one copy.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def read_index(folder) -> dict | None:
 def read_layers(folder, index: dict, smallest: int) -> list[Layer]:
     """The layers that hold a crop of `smallest` pixels, mapped into memory."""
     if smallest < SMALLEST:
-        raise ValueError(f"shards hold no layer below {SMALLEST} pixels; crops of {smallest} need the pictures themselves")
+        raise ValueError(f"shards hold no layer below {SMALLEST} pixels; crops of {smallest} need the pictures")
     maps = [np.memmap(Path(folder) / shard["file"], np.uint8, "r") for shard in index["shards"]]
     nothing = np.empty((0, 0, 3), np.uint8)
     scenes = [

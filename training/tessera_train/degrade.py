@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 MAX_BLUR = 1.6  # standard deviation, coarse pixels
+BLUR_SPREAD = (0.4, 1.0)
 MAX_NOISE = 12.0  # standard deviation, grey levels
 MIN_QUALITY = 30  # JPEG
 
@@ -81,9 +82,12 @@ def quantise(image: np.ndarray) -> np.ndarray:
     return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
 
 
-def one_round(image: np.ndarray, strength: float, rng: np.random.Generator, scale: int = 1) -> np.ndarray:
-    """Blur, resize, add noise, JPEG; `scale` is the pixels of this image in one of the coarse image."""
-    sigma = scale * MAX_BLUR * strength * rng.uniform(0.4, 1.0)
+def one_round(
+    image: np.ndarray, strength: float, rng: np.random.Generator, scale: int = 1, spread=BLUR_SPREAD
+) -> np.ndarray:
+    """Blur, resize, add noise, JPEG; `scale` is the pixels of this image in one of the coarse image, `spread` the
+    bounds of the share of the largest blur that is taken."""
+    sigma = scale * MAX_BLUR * strength * rng.uniform(*spread)
     stretch = rng.uniform(0.6, 1.0) if rng.random() < 0.3 else 1.0
     axes = (sigma, sigma * stretch) if rng.random() < 0.5 else (sigma * stretch, sigma)
     image = blur(image, *axes)
@@ -97,7 +101,8 @@ def one_round(image: np.ndarray, strength: float, rng: np.random.Generator, scal
 
 
 def degrade(
-    coarse: np.ndarray, strength: float, rng: np.random.Generator, rounds: str | int = "mixed", scale: int = 1
+    coarse: np.ndarray, strength: float, rng: np.random.Generator, rounds: str | int = "mixed", scale: int = 1,
+    spread=BLUR_SPREAD,
 ) -> np.ndarray:
     """Degrade an image (h, w, 3) float32 in 0…255 and round it to uint8.
 
@@ -107,9 +112,9 @@ def degrade(
     """
     if strength <= 0:
         return quantise(coarse)
-    image = one_round(coarse.astype(np.float32), strength, rng, scale)
+    image = one_round(coarse.astype(np.float32), strength, rng, scale, spread)
     if rounds == 2 or rounds == "mixed" and rng.random() < 0.3:
-        image = one_round(np.clip(image, 0, 255).astype(np.float32), 0.5 * strength, rng, scale)
+        image = one_round(np.clip(image, 0, 255).astype(np.float32), 0.5 * strength, rng, scale, spread)
     return quantise(image)
 
 
@@ -130,13 +135,15 @@ def make_condition(crop: np.ndarray, rng: np.random.Generator, recipe: dict) -> 
 
     The recipe's `degradation`: `rounds` 2, 1, "mixed" (the default), or 0 (only reduced; the strength is 0);
     `kernel` "area" (the default) or "bicubic"; `at` "coarse" (after the reduction, the default) or "fine" (before it,
-    as in the paper, with blur and noise four times as wide and strong so that they are the same after it).
+    as in the paper, with blur and noise four times as wide and strong so that they are the same after it); `blur` [least, most], the share
+    of the largest blur at a strength: [0.4, 1] by default; [1, 1] makes the strength tell the blur exactly.
     """
     options = recipe.get("degradation", {})
     rounds, kernel, at = options.get("rounds", "mixed"), options.get("kernel", "area"), options.get("at", "coarse")
+    spread = options.get("blur", BLUR_SPREAD)
     if rounds == 0:
         return quantise(reduce(crop, kernel)), 0.0
     strength = draw_strength(rng, recipe["clean"])
     if at == "fine":
-        return quantise(reduce(degrade(crop, strength, rng, rounds, scale=4), kernel)), strength
-    return degrade(reduce(crop, kernel), strength, rng, rounds), strength
+        return quantise(reduce(degrade(crop, strength, rng, rounds, 4, spread), kernel)), strength
+    return degrade(reduce(crop, kernel), strength, rng, rounds, 1, spread), strength

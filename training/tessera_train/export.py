@@ -3,8 +3,9 @@
     python -m tessera_train.export CHECKPOINT OUT.safetensors [--data DIR] [--degradation U …]
     python -m tessera_train.export --random SEED --config configs/tiny.json OUT.safetensors
 
-The digest in the file covers the configuration and every stage of training: recipe, steps, imagery and code. A checkpoint
-records them; for what an old one lacks, give --data (the imagery) and, for each earlier stage, --stage RECIPE.json:STEPS.
+The digest in the file covers the configuration and every stage of training: recipe, steps, imagery and code. A
+checkpoint records them; for what an old one lacks, give --data (the imagery) and, for each earlier stage,
+--stage RECIPE.json:STEPS.
 """
 
 import argparse
@@ -74,9 +75,9 @@ def export_checkpoint(checkpoint, sources, data, defaults: dict, out, earlier=()
     stages = lineage(state, list(earlier), data, sources)
     described = metadata(state["config"], defaults, resolutions_of(stages), LICENCE, credits(data, sources),
                          digest_of([state["config"], stages]))
-    described["trained"] = {"steps": sum(stage["steps"] for stage in stages), "seconds": round(state["elapsed"])}
     described["stages"] = [
-        {"steps": s["steps"], "recipe_digest": digest_of(s["recipe"]), "data_digest": s["data"], "code_digests": s["code"]}
+        {"steps": s["steps"], "recipe_digest": digest_of(s["recipe"]), "data_digest": s["data"],
+         "code_digests": s["code"]}
         for s in stages
     ]
     modelfile.write(out, state["ema"], described)

@@ -24,7 +24,7 @@ def ground_resolution(path: Path) -> float:
         with tifffile.TiffFile(path) as file:
             keys = file.geotiff_metadata
             height, width = file.pages[0].shape[:2] if file.pages[0].planarconfig == 1 else file.pages[0].shape[-2:]
-    except (OSError, tifffile.TiffFileError) as error:
+    except Exception as error:  # tifffile raises many kinds on damaged files
         raise ValueError(f"{path}: not readable as a GeoTIFF ({error})") from error
     if not keys:
         raise ValueError(f"{path}: no georeference; give `metres` or an index for this source instead of `geotiff`")

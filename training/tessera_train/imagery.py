@@ -72,7 +72,7 @@ def read_picture(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f"{path}: not readable as a picture ({error}); repair it or leave it out of `files`") from error
+        raise ValueError(f"{path}: not readable as a picture ({error}); repair it or leave it out") from error
     if pixels.dtype != np.uint8:
         raise ValueError(f"{path}: {pixels.dtype} samples; convert the picture to 8 bits first")
     if pixels.ndim != 3 or pixels.shape[2] < 3:
@@ -198,7 +198,7 @@ def read_index(path: str, changed: int, key: str) -> dict:
 def index_entries(folder: Path, key: str) -> dict:
     path = folder / "index.json"
     if not path.is_file():
-        raise ValueError(f"{path} is missing: a list of {{\"file\": NAME, \"{key}\": METRES}} for this source's pictures")
+        raise ValueError(f"{path} is missing: a list of {{\"file\": NAME, \"{key}\": METRES}} for its pictures")
     return read_index(str(path), path.stat().st_mtime_ns, key)
 
 

@@ -76,7 +76,8 @@ class Sheets:
         if batch.target.shape[2] != self.size:
             return
         for i, o in enumerate(batch.octave):
-            self.crops.setdefault(int(o), tuple(v[i] for v in (batch.target, batch.coarse, batch.metres, batch.strength)))
+            crop = (batch.target[i], batch.coarse[i], batch.metres[i], batch.strength[i])
+            self.crops.setdefault(int(o), tuple(value.copy() for value in crop))
 
     def write(self, trainer) -> Path | None:
         """Write sheet-STEP.png from the averaged weights."""

@@ -88,8 +88,9 @@ def graphs(model: Denoiser) -> tuple[onnx.ModelProto, onnx.ModelProto]:
         features = model.encode(coarse.to(next(model.parameters()).dtype)).float()
     features = features.clone()
     encoder = trace(Encoder(model), (coarse,), ["coarse"], "features", ({0: count, 2: dim("h"), 3: dim("w")},))
-    shapes = ({0: count, 2: step * rows, 3: step * columns}, {0: count, 2: ratio * rows, 3: ratio * columns}, {0: count})
-    denoiser = trace(Predictor(model), (image, features, scalars), ["image", "features", "scalars"], "prediction", shapes)
+    fine, shared = {0: count, 2: step * rows, 3: step * columns}, {0: count, 2: ratio * rows, 3: ratio * columns}
+    given, names = (image, features, scalars), ["image", "features", "scalars"]
+    denoiser = trace(Predictor(model), given, names, "prediction", (fine, shared, {0: count}))
     return encoder, denoiser
 
 
@@ -144,7 +145,7 @@ def main(argv=None):
     parser.add_argument("--fp16", action="store_true", help="half-precision weights and layers, for GPUs")
     arguments = parser.parse_args(argv)
     encoder, denoiser = export(arguments.model, arguments.out, arguments.fp16)
-    print(f"largest error against PyTorch, relative to the largest value: encoder {encoder:.1e}, denoiser {denoiser:.1e}")
+    print(f"largest error against PyTorch over the largest value: encoder {encoder:.1e}, denoiser {denoiser:.1e}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ CHOICES = {
 }
 GROUPS = {
     "own": {"share": (0, 1), "reach": (0, 1), "calls": (1, 1000), "smallest": (1, 1e6)},
-    "degradation": {"rounds": (0, 1, 2, "mixed"), "kernel": ("area", "bicubic"), "at": ("coarse", "fine")},
+    "degradation": {"rounds": (0, 1, 2, "mixed"), "kernel": ("area", "bicubic"), "at": ("coarse", "fine"),
+                    "blur": None},
 }
 OPTIONAL = {"accumulate", "streams", "own", "degradation"}
 OTHERS = {"batches", "octave_weights", "places", "betas"}
@@ -39,8 +40,11 @@ def validate(recipe: dict, config: dict):
     if "degradation" in recipe:
         only("degradation", recipe)
         for key, choices in GROUPS["degradation"].items():
-            if key in recipe["degradation"]:
+            if choices and key in recipe["degradation"]:
                 choice("degradation.", recipe["degradation"], key, choices)
+        blur = recipe["degradation"].get("blur", [0, 1])
+        if not (isinstance(blur, list) and len(blur) == 2 and 0 <= blur[0] <= blur[1] <= 1):
+            raise ValueError(f"recipe: degradation.blur = {blur!r}; two rising numbers in [0, 1] are needed")
     if "own" in recipe:
         only("own", recipe)
         for key, (low, high) in GROUPS["own"].items():

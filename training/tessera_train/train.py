@@ -170,7 +170,8 @@ def main(argv=None) -> Trainer:
     except ValueError as error:
         raise SystemExit(f"tessera_train.train: {error}") from error
     if interrupted:
-        print(f"interrupted at step {trainer.step}; --resume goes on from {arguments.out}/checkpoint.pt", file=sys.stderr)
+        checkpoint = Path(arguments.out) / "checkpoint.pt"
+        print(f"interrupted at step {trainer.step}; --resume goes on from {checkpoint}", file=sys.stderr)
         raise SystemExit(INTERRUPTED)
     return trainer
 

@@ -109,7 +109,8 @@ class Trainer:
         a, s = ab.sqrt(), (1 - ab).sqrt()
         if draws.own is not None:
             coarse = self.regenerate(coarse, metres, strength, draws.own[rows].numpy(), draws.own_noise[rows])
-        prediction = self.predict(a * x0 + s * noise, coarse, t, metres, strength, self.parallel or self.network)
+        network = self.network if self.parallel is None else self.parallel
+        prediction = self.predict(a * x0 + s * noise, coarse, t, metres, strength, network)
         wanted = a * noise - s * x0 if self.recipe["prediction"] == "v" else noise
         loss = (prediction.float() - wanted).square().mean(dim=(1, 2, 3))
         if self.recipe["prediction"] == "epsilon" and self.recipe["p2_gamma"] > 0:
@@ -120,7 +121,7 @@ class Trainer:
         x, coarse = (v.contiguous(memory_format=torch.channels_last) for v in (x, coarse))
         bf16 = self.recipe["precision"] == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
-            return (network or self.network)(x, coarse, self.scalars(t, metres, strength))
+            return (self.network if network is None else network)(x, coarse, self.scalars(t, metres, strength))
 
     @torch.no_grad()
     def regenerate(self, coarse, metres, strength, draw, noise) -> torch.Tensor:
@@ -199,7 +200,8 @@ class Trainer:
             return torch.func.functional_call(self.model, self.ema, arguments)
 
         def predict(x, t):
-            return self.predict(x, condition, torch.full((n,), t, device=self.device), metres, strength, network).float()
+            now = torch.full((n,), t, device=self.device)
+            return self.predict(x, condition, now, metres, strength, network).float()
 
         clean = ddim(self.schedule, predict, noise, steps, self.recipe["prediction"])
         return (clean * 127.5 + 127.5).clamp(0, 255).add(0.5).floor().to(torch.uint8).cpu().numpy()

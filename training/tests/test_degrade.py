@@ -1,6 +1,10 @@
 import numpy as np
 
-from tessera_train.degrade import blur, blur_matrix, degrade, draw_strength, jpeg, quantise
+import pytest
+
+import tessera_train.degrade
+from tessera_train.degrade import MAX_BLUR, blur, blur_matrix, degrade, draw_strength, jpeg, make_condition, quantise, reduce
+from tessera_train.imagery import area_average
 
 
 def textured(seed=0, size=32):
@@ -65,3 +69,56 @@ def test_strengths_are_clean_as_often_as_asked():
 
 def test_rounding_clamps():
     assert (quantise(np.float32([-3, 0.49, 0.5, 254.6, 300])) == [0, 0, 1, 255, 255]).all()
+
+
+def crop(seed=0):
+    return quantise(textured(seed, 64))
+
+
+def conditions(count=30, **options):
+    rng = np.random.default_rng(2)
+    return [make_condition(crop(), rng, {"clean": 0.0, "degradation": options}) for _ in range(count)]
+
+
+def test_no_rounds_leave_the_reduced_picture():
+    (area, strength), = conditions(1, rounds=0)
+    assert strength == 0 and (area == area_average(crop(), 4)).all()
+    (bicubic, _), = conditions(1, rounds=0, kernel="bicubic")
+    assert bicubic.shape == area.shape and 0 < np.abs(bicubic.astype(int) - area).mean() < 10
+
+
+def test_two_rounds_damage_more_than_one():
+    clean = reduce(crop(), "area")
+    one, mixed, two = (
+        np.mean([np.abs(c.astype(float) - clean).mean() for c, _ in conditions(120, rounds=rounds)])
+        for rounds in (1, "mixed", 2)
+    )
+    assert one < mixed < two
+
+
+@pytest.mark.parametrize("at", ["coarse", "fine"])
+def test_the_strength_is_the_label_of_the_damage(at):
+    clean = reduce(crop(), "area")
+    drawn = conditions(120, at=at)
+    assert all(c.shape == (16, 16, 3) and c.dtype == np.uint8 for c, _ in drawn)
+    damage = np.array([np.abs(c.astype(float) - clean).mean() for c, _ in drawn])
+    assert np.corrcoef(damage, [u for _, u in drawn])[0, 1] > 0.4
+
+
+def test_the_share_of_the_blur_is_bounded_by_the_recipe(monkeypatch):
+    taken = []
+
+    def recorded(image, sigma_y, sigma_x):
+        taken.append(max(sigma_y, sigma_x) / (MAX_BLUR * 0.5))
+        return image
+
+    monkeypatch.setattr(tessera_train.degrade, "blur", recorded)
+    monkeypatch.setattr(tessera_train.degrade, "add_noise", lambda image, *_: image)
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        degrade(np.full((16, 16, 3), 90.0), 0.5, rng, 1, 1, (1.0, 1.0))
+    assert taken == pytest.approx([1.0] * 20)
+    taken.clear()
+    for _ in range(20):
+        degrade(np.full((16, 16, 3), 90.0), 0.5, rng, 1)
+    assert 0.4 <= min(taken) < max(taken) <= 1.0

@@ -6,8 +6,9 @@ import safetensors.numpy
 import torch
 from conftest import CONFIGS, config
 
-from tessera_train import export, modelfile, reference, train
+from tessera_train import export, modelfile, reference
 from tessera_train.data import make_sampler
+from tessera_train.trainer import Trainer
 
 
 def test_random_files_are_a_function_of_the_seed(tmp_path):
@@ -26,10 +27,13 @@ def test_the_tiny_file_fits(tmp_path):
 
 
 def test_a_checkpoint_exports_its_averaged_weights(imagery, recipe, tmp_path):
-    trainer = train.Trainer(config("test-attention"), recipe)
+    trainer = Trainer(config("test-attention"), recipe)
     sampler = make_sampler(imagery[0], recipe, imagery[1])
     for step in range(3):
         trainer.update(sampler.batch(step), 0.0)
+    modelfile.randomise(trainer.model, 7)
+    for name, value in trainer.model.state_dict().items():
+        trainer.ema[name].copy_(value)
     trainer.save(tmp_path / "checkpoint.pt")
     outs = [tmp_path / "one.safetensors", tmp_path / "two.safetensors"]
     for out in outs:
@@ -41,7 +45,13 @@ def test_a_checkpoint_exports_its_averaged_weights(imagery, recipe, tmp_path):
     for name, value in tensors.items():
         assert value.dtype == np.float16
         assert np.array_equal(value, trainer.ema[name].numpy().astype(np.float16))
-    metadata = modelfile.read_metadata(outs[0])
+    model, metadata = modelfile.read(outs[0])
+    batch = sampler.batch(0)
+    given = [torch.from_numpy(v).float() / 127.5 - 1 for v in (batch.target, batch.coarse)]
+    given.append(torch.tensor([[400.0, 3.0, 0.5]] * len(batch.rows)))
+    with torch.inference_mode():
+        wanted = torch.func.functional_call(trainer.model, trainer.ema, tuple(given))
+        assert (model(*given) - wanted).abs().max() < 0.01 * wanted.abs().max()
     assert metadata["defaults"] == {"sampler": "dpm++", "steps": 12, "spacing": "logsnr", "degradation": [0.5, 0.2]}
     assert metadata["resolutions"] == [1.0, 16.0]
     assert metadata["training_data"] == ["noise (none)", "noise (none)"]

@@ -72,15 +72,40 @@ def test_batches_are_a_function_of_the_step(imagery, recipe):
     assert a.target.shape != c.target.shape or a.target.tobytes() != c.target.tobytes()
 
 
-def test_the_background_process_makes_the_same_batches(imagery, recipe):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_background_processes_make_the_same_batches_in_order(imagery, recipe, workers):
     sampler = make_sampler(imagery[0], recipe, imagery[1])
-    batches = BackgroundBatches(imagery[0], recipe, imagery[1], first_step=4)
+    batches = BackgroundBatches(imagery[0], recipe, imagery[1], first_step=4, workers=workers)
     try:
-        for step in (4, 5, 6):
+        for step in range(4, 9):
             batch = next(batches)
             assert batch.step == step and batch.coarse.tobytes() == sampler.batch(step).coarse.tobytes()
     finally:
         batches.close()
+
+
+def test_a_data_process_that_was_killed_is_noticed(imagery, recipe):
+    batches = BackgroundBatches(imagery[0], recipe, imagery[1], first_step=0, ahead=2)
+    try:
+        next(batches)
+        batches.processes[0].kill()
+        batches.processes[0].join()
+        with pytest.raises(RuntimeError, match="data process 0 ended with code -9"):
+            for _ in range(4):
+                next(batches)
+    finally:
+        batches.close()
+
+
+def test_crops_of_their_own_streams_are_made_by_the_process_that_needs_them(imagery, recipe):
+    recipe.update(streams="crop", batches=[{"size": 32, "count": 6, "share": 1}])
+    sampler = make_sampler(imagery[0], recipe, imagery[1])
+    whole = sampler.batch(5)
+    for rank in range(3):
+        part, wanted = sampler.batch(5, rank, 3), whole.share(rank, 3)
+        for name in ("target", "coarse", "metres", "strength", "octave", "rows"):
+            assert getattr(part, name).tobytes() == getattr(wanted, name).tobytes()
+        assert part.share(rank, 3).target.tobytes() == part.target.tobytes() and part.count == 6
 
 
 def test_an_error_in_the_background_reaches_the_trainer(imagery, recipe):

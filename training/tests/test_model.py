@@ -3,34 +3,50 @@ import torch
 from conftest import config
 from torch import nn
 
-from tessera_train import modelfile
+from tessera_train import cost, modelfile
 from tessera_train.model import Denoiser, sinusoid
 
 
-def multiply_adds(model, size):
-    """Multiply-adds of convolutions and linear layers for one image, by forward hooks."""
-    total = 0
+def test_tiny_fits_its_bounds():
+    assert cost.parameters(config("tiny")) * 2 <= 23.9e6
+    assert sum(cost.operations(config("tiny"))) <= 60e9
+
+
+def test_operations_are_twice_the_multiply_adds():
+    settings = {**config("test-unshuffle4"), "attention": [False] * len(config("test-unshuffle4")["widths"])}
+    model, total = Denoiser(settings), 0
 
     def count(module, arguments, result):
         nonlocal total
         if isinstance(module, nn.Conv2d):
             per_pixel = module.in_channels * module.out_channels * module.kernel_size[0] * module.kernel_size[1]
-            total += per_pixel * result.shape[2] * result.shape[3]
+            total += 2 * per_pixel * result.shape[2] * result.shape[3]
         elif isinstance(module, nn.Linear):
-            total += module.in_features * module.out_features
+            total += 2 * module.in_features * module.out_features
 
     for module in model.modules():
         module.register_forward_hook(count)
-    scalars = torch.zeros(1, len(model.scalars))
     with torch.inference_mode():
-        model(torch.zeros(1, 3, size, size), torch.zeros(1, 3, size // 4, size // 4), scalars)
-    return total
+        model(torch.zeros(1, 3, 64, 64), torch.zeros(1, 3, 16, 16), torch.zeros(1, len(model.scalars)))
+    assert sum(cost.operations(settings, 64)) == total
 
 
-def test_tiny_fits_its_bounds():
-    model = Denoiser(config("tiny"))
-    assert sum(p.numel() for p in model.parameters()) * 2 <= 23.9e6
-    assert 16 * 2 * multiply_adds(model, 64) <= 60e9
+def test_metaearth_has_600_million_parameters_within_5_percent():
+    assert 570e6 <= cost.parameters(config("metaearth")) <= 630e6
+
+
+def test_metaearth_learns_from_one_crop():
+    """4.9 GB: weights and gradients in float32, and a plain gradient step in place."""
+    torch.manual_seed(0)
+    model = Denoiser(config("metaearth"))
+    noise, coarse, scalars = torch.randn(1, 3, 32, 32), torch.randn(1, 3, 8, 8), torch.tensor([[300.0, 4.0, 0.3]])
+    loss = (model(noise, coarse, scalars) - noise).square().mean()
+    loss.backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.sub_(parameter.grad, alpha=0.05)
+            parameter.grad = None
+        assert (model(noise, coarse, scalars) - noise).square().mean() < loss
 
 
 @pytest.mark.parametrize("name", ["test-attention", "test-unshuffle1", "test-unshuffle4"])
