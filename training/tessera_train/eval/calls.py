@@ -15,8 +15,7 @@ RUNS = ("ddim:50", "ddim:25", "ddim:12", "ddim:8", "ddim:12:logsnr", "ddim:8:log
         "dpm++:12", "dpm++:10", "dpm++:8", "dpm++:20:logsnr", "dpm++:15:logsnr", "dpm++:12:logsnr", "dpm++:10:logsnr",
         "dpm++:8:logsnr", "dpm++:6:logsnr", "dpm++:5:logsnr", "dpm++:4:logsnr")
 TRUNCATED = tuple(f"dpm++:{n}:logsnr:start={t}" for n in (4, 3, 2) for t in (600, 400, 250))
-ON_MOSAICS = ("ddim:50", "ddim:12", "dpm++:12", "dpm++:12:logsnr", "dpm++:10:logsnr", "dpm++:8:logsnr",
-              "dpm++:6:logsnr")
+ON_MOSAICS = ("ddim:25", "ddim:12", "dpm++:12", "dpm++:12:logsnr", "dpm++:10:logsnr", "dpm++:8:logsnr", "dpm++:6:logsnr")
 
 
 def run(bench: Bench) -> dict:
