@@ -114,7 +114,8 @@ let package = Package(
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
         .executableTarget(
-            name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS", "Denoiser"],
+            name: "bench-engine",
+            dependencies: ["BLASEngine", "Canvas", "CKernels", "COpenBLAS", "Denoiser", "Noise", "Wire", "Worker"],
             path: "Benchmarks/bench-engine", swiftSettings: settings),
     ]
 )
