@@ -8,7 +8,7 @@ BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
-.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny clean
+.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny bench-engine bench-window clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
@@ -16,6 +16,8 @@ help:
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
 	@echo "make lint    formatting, and whether the generated wire code is current"
+	@echo "make bench-engine   the engine against PyTorch and ONNX Runtime, one step (ARGS=--json)"
+	@echo "make bench-window   seconds a finished window, and windows a second (ARGS=--json)"
 	@echo "make train-tiny ARGS='--data DIR --out run --steps 20000'   train the built-in model"
 
 deps:
@@ -58,6 +60,21 @@ proto:
 
 train-tiny: $(VENV)/ready
 	PYTHONPATH=training $(VENV)/bin/python -m tessera_train.train $(ARGS)
+
+# The peers that the engine is compared with.
+$(VENV)/bench: $(VENV)/ready Benchmarks/requirements.txt
+	@$(VENV)/bin/pip install --quiet --requirement Benchmarks/requirements.txt
+	@touch $@
+
+bench-engine: deps $(VENV)/bench
+	@$(BUILD) --product bench-engine >&2
+	@$(VENV)/bin/python Benchmarks/bench_engine.py $(ARGS)
+
+bench-window: deps $(VENV)/bench
+	@$(BUILD) --product bench-engine >&2
+	@$(BUILD) --product tessera >&2
+	@$(BUILD) --product tessera-worker >&2
+	@$(VENV)/bin/python Benchmarks/bench_window.py $(ARGS)
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)

@@ -91,7 +91,7 @@ let package = Package(
         tests("Noise", ["Canvas"]),
         tests("Diffusion", []),
         tests("Denoiser", []),
-        tests("BLASEngine", ["CKernels", "Denoiser"]),
+        tests("BLASEngine", ["CKernels", "Denoiser", "Diffusion"]),
         tests("Evaluation", []),
         tests("Raster", ["Canvas"]),
         tests("Pyramid", ["Canvas", "Raster", database]),

@@ -136,6 +136,7 @@ def main():
     parser.add_argument("--rounds", default=7, type=int)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--main-only", action="store_true", help="only 256², batch 1")
+    parser.add_argument("--only", metavar="NAME", help="only this model: tiny or bench-25m")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     arguments = parser.parse_args()
     from tessera_train import export
@@ -146,6 +147,8 @@ def main():
         export.export_random(json.loads((ROOT / "Benchmarks/bench-25m.json").read_text()), 1, large)
         results = []
         for model in (ROOT / "models/tiny.safetensors", large):
+            if arguments.only not in (None, model.stem):
+                continue
             results.append(bench(model, arguments.program, arguments, folder))
             if not arguments.json:
                 table(results[-1])

@@ -22,8 +22,8 @@ struct Roofline {
             let best = LayerTiming(kernel, side: 16, inputs: 256, outputs: 32)
             print("\(kernel.rawValue), all data in the first two caches: \(Self.rate(best.rate)) GFLOP/s")
         }
-        print(String(format: "reading 256 MiB: %.1f GB/s", bandwidth(256)))
-        print(String(format: "reading 1 MiB: %.1f GB/s", bandwidth(1)))
+        print(String(format: "copying 256 MiB: %.1f GB/s read and written", bandwidth(256)))
+        print(String(format: "copying 512 KiB within the second cache: %.1f GB/s", bandwidth(0)))
         print("\nlayers of \(configuration.name) at \(window)², \(kernel.rawValue):")
         print("  side  inputs outputs  times   GFLOP  convolution ms  GFLOP/s  operand ms")
         var total = (work: 0.0, convolution: 0.0, operand: 0.0)
@@ -80,24 +80,15 @@ struct Roofline {
         return 2 * pow(Double(n), 3) / time.cpu
     }
 
+    /// Bytes read and written by a copy, in GB/s.
     private func bandwidth(_ megabytes: Int) -> Double {
-        let count = megabytes << 18
-        let values = [Float](repeating: 1, count: count)
-        var sum = SIMD64<Float>.zero
-        let runs = max(1, 256 / megabytes)
+        let count = max(megabytes << 20, 1 << 19)
+        let (source, target) = (LayerTiming.Block(count), LayerTiming.Block(count))
+        let runs = max(1, (256 << 20) / count)
         let time = Duration.least(3) {
-            values.withUnsafeBytes { bytes in
-                for _ in 0..<runs {
-                    var offset = 0
-                    while offset < bytes.count {
-                        sum += bytes.load(fromByteOffset: offset, as: SIMD64<Float>.self)
-                        offset += 256
-                    }
-                }
-            }
+            for _ in 0..<runs { memcpy(target.pointer, source.pointer, count) }
         }
-        precondition(sum[0] > 0)
-        return Double(count * 4 * runs) / time.cpu * 1e-9
+        return Double(2 * count * runs) / time.cpu * 1e-9
     }
 }
 
@@ -131,26 +122,31 @@ struct LayerTiming {
         var moments = [Double](repeating: 0, count: 96)
         work = 18 * Double(inputs * outputs * side * side)
 
-        operand = Duration.least(5) {
-            for block in 0..<inputBlocks {
-                var work = tessera_activation(
-                    source: source.floats + block * side * side * 32, scale: ones.floats, shift: ones.floats, function: TESSERA_SILU,
-                    target: operandBytes.pointer + block * plane, raw: nil, height: Int32(side), width: Int32(side))
-                tessera_activate(code, &work, 0, Int32(side))
-            }
-        }.cpu
-        convolution = Duration.least(5) {
-            var work = tessera_convolution(
-                source: operandBytes.pointer, steps: offsets, step_count: Int32(stepCount), weights: weights.pointer,
-                bias: ones.floats, residual: nil, target: target.floats, plane: Int64(side * side), height: Int32(side),
-                width: Int32(side), row: Int32(side + 1), stride: 1, scale: 1, row_offset: 0, column_offset: 0)
-            for chunk in 0..<tessera_chunk_count(Int32(side), Int32(side), 1) {
-                for block in 0..<outputBlocks { tessera_convolve(code, &work, chunk, Int32(block), &moments) }
-            }
-        }.cpu
+        operand =
+            Duration.least(5) {
+                for block in 0..<inputBlocks {
+                    var work = tessera_activation(
+                        source: source.floats + block * side * side * 32, scale: ones.floats, shift: ones.floats,
+                        function: TESSERA_SILU,
+                        target: operandBytes.pointer + block * plane, raw: nil, height: Int32(side), width: Int32(side))
+                    tessera_activate(code, &work, 0, Int32(side))
+                }
+            }.cpu
+        convolution =
+            Duration.least(5) {
+                var work = tessera_convolution(
+                    source: operandBytes.pointer, steps: offsets, step_count: Int32(stepCount),
+                    weights: weights.pointer,
+                    bias: ones.floats, residual: nil, target: target.floats, plane: Int64(side * side),
+                    height: Int32(side),
+                    width: Int32(side), row: Int32(side + 1), stride: 1, scale: 1, row_offset: 0, column_offset: 0)
+                for chunk in 0..<tessera_chunk_count(Int32(side), Int32(side), 1) {
+                    for block in 0..<outputBlocks { tessera_convolve(code, &work, chunk, Int32(block), &moments) }
+                }
+            }.cpu
     }
 
-    private final class Block {
+    fileprivate final class Block {
         let pointer: UnsafeMutableRawPointer
         var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
 

@@ -14,6 +14,8 @@ public final class BLASEngine: DenoisingEngine {
     private let team: Team
     private let alone = Team(threads: 1)
     private var workspaces: [Int: [Workspace]] = [:]
+    private var timesteps: [UInt32: FloatBuffer] = [:]
+    private static let keptTimesteps = 1000
     /// Receives every layer's output; with it set, windows run one after another.
     var probe: ((String, Image) -> Void)?
     var probeEmbedding: ((UnsafeBufferPointer<Float>) -> Void)?
@@ -64,6 +66,16 @@ public final class BLASEngine: DenoisingEngine {
         return trajectory
     }
 
+    /// The embedding of a timestep, kept for the trajectories to come: a sampler asks for the same few in each.
+    func embedding(timestep: Float) -> UnsafePointer<Float> {
+        if let known = timesteps[timestep.bitPattern] { return UnsafePointer(known.pointer) }
+        if timesteps.count == Self.keptTimesteps { timesteps.removeAll(keepingCapacity: true) }
+        let fresh = FloatBuffer(count: configuration.embedding)
+        network.embedTimestep(timestep, into: fresh.pointer)
+        timesteps[timestep.bitPattern] = fresh
+        return UnsafePointer(fresh.pointer)
+    }
+
     /// Call `body` for every window of a batch with a workspace of its own.
     func forEachWindow(_ count: Int, window: Int, _ body: (_ index: Int, _ workspace: Workspace) -> Void) {
         let whole = team.lanes > 1 && probe == nil ? count / team.lanes * team.lanes : 0
@@ -95,7 +107,6 @@ final class BLASTrajectory: DenoisingTrajectory {
     private let images = ImageStore()
     private let conditions: [Image]
     private let embeddings: FloatBuffer
-    private let timestepEmbedding: FloatBuffer
 
     init(_ engine: BLASEngine, count: Int, window: Int) {
         let configuration = engine.configuration
@@ -105,7 +116,6 @@ final class BLASTrajectory: DenoisingTrajectory {
         let side = window / configuration.unshuffle
         conditions = (0..<count).map { [images] _ in images.make(channels: configuration.widths[0], side: side) }
         embeddings = FloatBuffer(count: count * configuration.embedding)
-        timestepEmbedding = FloatBuffer(count: configuration.embedding)
     }
 
     /// A window's share of the input convolution that its condition makes.
@@ -123,11 +133,11 @@ final class BLASTrajectory: DenoisingTrajectory {
         guard let source = x.baseAddress, let target = output.baseAddress else { return }
         let network = engine.network
         let size = x.count / count
-        network.embedTimestep(timestep, into: timestepEmbedding.pointer)
+        let timestepEmbedding = engine.embedding(timestep: timestep)
         engine.forEachWindow(count, window: window) { index, workspace in
             let embedding = workspace.embedding
             addScaled(
-                timestepEmbedding.pointer, self.embedding(index), factor: 1, into: embedding.pointer,
+                timestepEmbedding, self.embedding(index), factor: 1, into: embedding.pointer,
                 count: embedding.count)
             engine.probeEmbedding?(UnsafeBufferPointer(start: embedding.pointer, count: embedding.count))
             map(AffineSiLU(scale: 1, shift: 0), embedding.pointer, embedding.pointer, embedding.count)

@@ -26,7 +26,9 @@ struct ConvolutionPlan {
 
     /// Bring the taps of one block together, so that they read the same memory shortly after one another.
     private mutating func sort() {
-        let order = steps.indices.sorted { (steps[$0].operand, steps[$0].block, $0) < (steps[$1].operand, steps[$1].block, $1) }
+        let order = steps.indices.sorted {
+            (steps[$0].operand, steps[$0].block, $0) < (steps[$1].operand, steps[$1].block, $1)
+        }
         steps = order.map { steps[$0] }
         matrices = order.map { matrices[$0] }
     }

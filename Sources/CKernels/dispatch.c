@@ -99,7 +99,7 @@ void tessera_pack(tessera_kernel kernel, const float *matrix, void *packed) {
     default: tessera_##function##_baseline(__VA_ARGS__);                        \
     }
 #else
-#define DISPATCH(kernel, function, ...) tessera_##function##_baseline(__VA_ARGS__)
+#define DISPATCH(kernel, function, ...) ((void)(kernel), tessera_##function##_baseline(__VA_ARGS__))
 #endif
 
 void tessera_activate(tessera_kernel kernel, const tessera_activation *activation, int32_t first, int32_t count) {
