@@ -22,8 +22,8 @@ struct Roofline {
             let best = LayerTiming(kernel, side: 16, inputs: 256, outputs: 32)
             print("\(kernel.rawValue), all data in the first two caches: \(Self.rate(best.rate)) GFLOP/s")
         }
-        print(String(format: "copying 256 MiB: %.1f GB/s read and written", bandwidth(256)))
-        print(String(format: "copying 512 KiB within the second cache: %.1f GB/s", bandwidth(0)))
+        print(String(format: "copying 128 MiB: %.1f GB/s read and written", bandwidth(128 << 20)))
+        print(String(format: "copying 512 KiB within the second cache: %.1f GB/s", bandwidth(1 << 19)))
         print("\nlayers of \(configuration.name) at \(window)², \(kernel.rawValue):")
         print("  side  inputs outputs  times   GFLOP  convolution ms  GFLOP/s  operand ms")
         var total = (work: 0.0, convolution: 0.0, operand: 0.0)
@@ -80,15 +80,29 @@ struct Roofline {
         return 2 * pow(Double(n), 3) / time.cpu
     }
 
-    /// Bytes read and written by a copy, in GB/s.
-    private func bandwidth(_ megabytes: Int) -> Double {
-        let count = max(megabytes << 20, 1 << 19)
-        let (source, target) = (LayerTiming.Block(count), LayerTiming.Block(count))
-        let runs = max(1, (256 << 20) / count)
+    /// Bytes read and written by filling operands without a function, in GB/s, over images of so many bytes.
+    private func bandwidth(_ bytes: Int) -> Double {
+        let side = 64
+        let image = side * side * 128
+        let images = bytes / image
+        let code = (kernel == .amxBF16 || kernel == .amxSplit ? Kernel.avx512 : kernel).cKernel
+        let plane = Int(tessera_operand_positions(Int32(side), Int32(side))) * 128
+        let (source, target) = (LayerTiming.Block(images * image), LayerTiming.Block(images * plane))
+        let neutral = LayerTiming.Block(256)
+        for i in 0..<32 { neutral.floats[i] = 1 }
+        let runs = max(1, (256 << 20) / bytes)
         let time = Duration.least(3) {
-            for _ in 0..<runs { memcpy(target.pointer, source.pointer, count) }
+            for _ in 0..<runs {
+                for i in 0..<images {
+                    var work = tessera_activation(
+                        source: source.floats + i * side * side * 32, scale: neutral.floats,
+                        shift: neutral.floats + 32, function: TESSERA_IDENTITY, target: target.pointer + i * plane,
+                        raw: nil, height: Int32(side), width: Int32(side))
+                    tessera_activate(code, &work, 0, Int32(side))
+                }
+            }
         }
-        return Double(2 * count * runs) / time.cpu * 1e-9
+        return Double(2 * images * image * runs) / time.cpu * 1e-9
     }
 }
 
