@@ -9,7 +9,8 @@ BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
-.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results clean
+.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results
+.PHONY: bench-engine bench-window clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
@@ -19,6 +20,8 @@ help:
 	@echo "make lint    formatting, and whether the generated wire code is current"
 	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
 	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
+	@echo "make bench-engine   the engine against PyTorch and ONNX Runtime, one step (ARGS=--json)"
+	@echo "make bench-window   seconds a finished window, and windows a second (ARGS=--json)"
 
 deps:
 	@scripts/deps.sh
@@ -65,6 +68,21 @@ train-tiny: $(VENV)/ready
 
 results: $(VENV)/ready
 	@scripts/results.sh $(VENV)/bin/python "$(DATA)"
+
+# The peers that the engine is compared with.
+$(VENV)/bench: $(VENV)/ready Benchmarks/requirements.txt
+	@$(VENV)/bin/pip install --quiet --requirement Benchmarks/requirements.txt
+	@touch $@
+
+bench-engine: deps $(VENV)/bench
+	@$(BUILD) --product bench-engine >&2
+	@$(VENV)/bin/python Benchmarks/bench_engine.py $(ARGS)
+
+bench-window: deps $(VENV)/bench
+	@$(BUILD) --product bench-engine >&2
+	@$(BUILD) --product tessera >&2
+	@$(BUILD) --product tessera-worker >&2
+	@$(VENV)/bin/python Benchmarks/bench_window.py $(ARGS)
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)

@@ -54,12 +54,13 @@ let package = Package(
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         .target(name: "CTesseraWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .target(name: "CFleet"),
+        .target(name: "CKernels"),
 
         module("Canvas"),
         module("Noise", ["Canvas"]),
         module("Diffusion"),
         module("Denoiser", [crypto], resources: [.copy("Resources/models")]),
-        module("BLASEngine", ["Denoiser", "COpenBLAS"]),
+        module("BLASEngine", ["Denoiser", "CKernels", "COpenBLAS"]),
         module("Evaluation"),
         module("Raster", ["Canvas", "CPNG", "CGDAL", crypto], resources: [.copy("Resources/world")]),
         module("Pyramid", ["Canvas", "Raster", database]),
@@ -90,7 +91,7 @@ let package = Package(
         tests("Noise", ["Canvas"]),
         tests("Diffusion", []),
         tests("Denoiser", []),
-        tests("BLASEngine", ["Denoiser"]),
+        tests("BLASEngine", ["CKernels", "Denoiser", "Diffusion"]),
         tests("Evaluation", []),
         tests("Raster", ["Canvas"]),
         tests("Pyramid", ["Canvas", "Raster", database]),
@@ -113,7 +114,8 @@ let package = Package(
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
         .executableTarget(
-            name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS", "Denoiser"],
+            name: "bench-engine",
+            dependencies: ["BLASEngine", "Canvas", "CKernels", "COpenBLAS", "Denoiser", "Noise", "Wire", "Worker"],
             path: "Benchmarks/bench-engine", swiftSettings: settings),
     ]
 )

@@ -46,13 +46,15 @@ extension SocketLoop {
         }
         let side = Int(entry.job.plan.canvas.geometry.core)
         do {
-            guard let pixels = try sessions[id]?.assembler.add(result, expected: side * side * 3) else { return }
+            guard let profile = sessions[id]?.hello.profile,
+                let pixels = try sessions[id]?.assembler.add(result, expected: side * side * 3)
+            else { return }
             let reference = LeaseReference(id: result.lease, epoch: result.epoch)
             guard handle(.received(id, reference, result.core)).contains(.store(lease.job, result.core)) else { return }
             sessions[id]?.windowsDone += 1
             sessions[id]?.computeSeconds += result.seconds
             sessions[id]?.close(1, of: result.lease)
-            store.keep(pixels, of: result.core, for: entry.job)
+            store.keep(pixels, of: result.core, for: entry.job, profile: profile)
         } catch {
             expel(id, "\(error)")
         }

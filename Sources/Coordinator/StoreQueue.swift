@@ -13,6 +13,7 @@ final class StoreQueue: Sendable {
         let job: PreparedJob
         let core: Core
         let pixels: [UInt8]
+        let profile: String
     }
 
     private let queue = DispatchQueue(label: "tessera.store", qos: .userInitiated)
@@ -33,8 +34,10 @@ final class StoreQueue: Sendable {
     }
 
     /// Keep the pixels of a core; answers `stored` when they are committed, or `unstored`.
-    func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob) {
-        if arrivals.put(Arrival(job: job, core: core, pixels: pixels)) {
+    ///
+    /// - Parameter profile: The numeric profile of the worker that rendered them.
+    func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob, profile: String) {
+        if arrivals.put(Arrival(job: job, core: core, pixels: pixels, profile: profile)) {
             queue.async { self.commit() }
         }
     }
@@ -74,6 +77,7 @@ final class StoreQueue: Sendable {
             guard let job = group.first?.job else { continue }
             let cores = group.map(\.core)
             do {
+                for profile in Set(group.map(\.profile)) { try job.mosaic.record(profile: profile) }
                 try job.mosaic.store(group.map { try job.rendered($0.core, pixels: $0.pixels) })
                 try job.output.update(after: cores)
                 reply(.stored(id, cores))

@@ -28,6 +28,8 @@ public final class Mosaic: @unchecked Sendable {
     let store: CellStore
     let cache: TileCache
     let writeLock = NSLock()
+    /// The numeric profiles that `mosaic.json` lists for certain.
+    var knownProfiles: Set<String> = []
     private let stateLock = NSLock()
     private var done: [[Cell: DoneBits]]
     private var overviewStates: [Int: OverviewState] = [:]

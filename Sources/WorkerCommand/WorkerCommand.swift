@@ -41,6 +41,8 @@ public struct WorkerCommand: ParsableCommand {
     @Option(help: "What computes the network: blas.")
     public var engine = Engine.blas
 
+    @OptionGroup public var kernelOptions: KernelOptions
+
     @Option(help: ArgumentHelp("A model to use without fetching it; may be given several times.", valueName: "file"))
     public var model: [String] = []
 
@@ -84,12 +86,14 @@ public struct WorkerCommand: ParsableCommand {
     public func run() throws {
         BLASRuntime.reexecIfNeeded()
         let threads = threads
+        let kernel = try kernelOptions.chosen()
         let options = WorkerOptions(
             endpoint: try Endpoint(connect),
             name: name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
-            batch: batch, device: "cpu", profile: BLASRuntime.profile, models: model.map { URL(filePath: $0) },
+            batch: batch, device: "cpu", profile: BLASRuntime.profile(kernel), models: model.map { URL(filePath: $0) },
             cache: cacheDirectory, patience: patience == 0 ? nil : .seconds(patience), softwareVersion: Version.current,
-            log: WorkerLog(isVerbose: verbose).note, makeEngine: { try BLASEngine(model: $0, threads: threads) })
+            log: WorkerLog(isVerbose: verbose).note,
+            makeEngine: { try BLASEngine(model: $0, threads: threads, kernel: kernel) })
         let worker = try Worker(options)
         let signals = try SignalDrain(worker)
         let outcome = withExtendedLifetime(signals) { worker.run() }

@@ -108,6 +108,20 @@ import Testing
         }
     }
 
+    @Test func profilesAreListedOnceAndSurviveReopening() throws {
+        let scratch = try Scratch()
+        do {
+            let mosaic = try Mosaic(directory: scratch.folder("m"), job: job(seed: 7))
+            #expect(try mosaic.profiles() == [])
+            for profile in ["b/2", "a/1", "b/2"] { try mosaic.record(profile: profile) }
+        }
+        let again = try Mosaic(directory: scratch.folder("m"), job: job(seed: 7))
+        try again.record(profile: "a/1")
+        try again.record(profile: "c/3")
+        #expect(try again.profiles() == ["a/1", "b/2", "c/3"])
+        #expect(try Mosaic(reading: scratch.folder("m")).profiles() == ["a/1", "b/2", "c/3"])
+    }
+
     @Test func onlyOneWriterADirectory() throws {
         let scratch = try Scratch()
         let first = try Mosaic(directory: scratch.folder("m"), job: job())

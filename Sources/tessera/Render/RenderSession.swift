@@ -19,6 +19,8 @@ final class RenderSession {
         var workers: Int
         var batch: Int
         var threads: Int
+        /// The arguments that name the kernel.
+        var kernel: [String]
         var model: String?
     }
 
@@ -83,7 +85,7 @@ final class RenderSession {
                     "--connect", endpoint, "--name", "worker-\(worker)", "--batch", "\(options.batch)",
                     "--threads", "\(options.threads)", "--model", model,
                     "--verbose",
-                ]
+                ] + options.kernel
             }, count: options.workers, logDirectory: directory.appending(path: "logs"))
     }
 
