@@ -17,15 +17,18 @@ final class StoreQueue: Sendable {
 
     private let queue = DispatchQueue(label: "tessera.store", qos: .userInitiated)
     private let arrivals = Mailbox<Arrival>()
+    private let keepsPixels: Bool
     private let reply: @Sendable (Command) -> Void
 
     /// - Parameter reply: Carries answers to the socket thread; called on the store's thread.
-    init(reply: @escaping @Sendable (Command) -> Void) {
+    init(keepsPixels: Bool = true, reply: @escaping @Sendable (Command) -> Void) {
+        self.keepsPixels = keepsPixels
         self.reply = reply
     }
 
     /// Read the conditions of a lease's windows; answers `prepared`.
     func prepare(_ lease: Lease, of job: PreparedJob) {
+        guard keepsPixels else { return reply(.prepared(lease, .success(lease.cores.map(job.blankRequest)))) }
         queue.async { [reply] in
             let windows = Result { try lease.cores.map(job.request(for:)) }
             reply(.prepared(lease, windows.mapError(StoreFailure.init)))
@@ -34,6 +37,7 @@ final class StoreQueue: Sendable {
 
     /// Keep the pixels of a core; answers `stored` when they are committed, or `unstored`.
     func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob) {
+        guard keepsPixels else { return reply(.stored(job.id, [core])) }
         if arrivals.put(Arrival(job: job, core: core, pixels: pixels)) {
             queue.async { self.commit() }
         }
@@ -41,6 +45,7 @@ final class StoreQueue: Sendable {
 
     /// Store a job's base map, a few tiles at a time between everything else.
     func begin(_ job: PreparedJob) {
+        guard keepsPixels else { return }
         queue.async {
             do {
                 if try job.storeNextBase(4) { self.begin(job) }
@@ -52,6 +57,7 @@ final class StoreQueue: Sendable {
 
     /// Complete the overviews of a finished job; answers `finalized`.
     func finish(_ job: PreparedJob) {
+        guard keepsPixels else { return reply(.finalized(job.id, nil)) }
         queue.async { [reply] in
             do {
                 while try job.storeNextBase(64) {}
