@@ -37,6 +37,9 @@ let package = Package(
         .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
+        .executable(name: "bench-dispatch", targets: ["bench-dispatch"]),
+        .executable(name: "bench-scale", targets: ["bench-scale"]),
+        .executable(name: "cluster-sim", targets: ["cluster-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -119,10 +122,12 @@ let package = Package(
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
         .executableTarget(
-            name: "bench-dispatch", dependencies: ["Canvas", "Coordinator", "Pyramid", "Raster", "Scheduling", "Wire", logging],
+            name: "bench-dispatch",
+            dependencies: ["Canvas", "Coordinator", "Pyramid", "Raster", "Scheduling", "Wire", logging],
             path: "Benchmarks/bench-dispatch", swiftSettings: settings),
         .executableTarget(
-            name: "bench-scale", dependencies: ["Canvas", "Scheduling", "Pyramid", deque], path: "Benchmarks/bench-scale",
+            name: "bench-scale", dependencies: ["Canvas", "Scheduling", "Pyramid", deque],
+            path: "Benchmarks/bench-scale",
             swiftSettings: settings),
         .executableTarget(
             name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS", "Denoiser"],

@@ -111,7 +111,9 @@ struct Bench {
         for worker in workers {
             let data = worker.output.fileHandleForReading.readDataToEndOfFile()
             worker.process.waitUntilExit()
-            if let report = try? JSONDecoder().decode(NullWorker.Report.self, from: data) { result.reports.append(report) }
+            if let report = try? JSONDecoder().decode(NullWorker.Report.self, from: data) {
+                result.reports.append(report)
+            }
         }
         try inspect(folder)
         return result

@@ -86,7 +86,11 @@ struct NullWorker {
                 }
             }
             let left = wake - Self.now
-            if left >= 0.001 { try poller.wait(milliseconds: Int(left * 1000)) } else if left > 0 { usleep(UInt32(left * 1e6)) }
+            if left >= 0.001 {
+                try poller.wait(milliseconds: Int(left * 1000))
+            } else if left > 0 {
+                usleep(UInt32(left * 1e6))
+            }
         }
         print(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
     }
@@ -122,7 +126,9 @@ struct NullWorker {
             case .revoke(let lease):
                 let count = session.queue.count
                 session.queue.removeAll { $0.lease.lease == lease.lease }
-                if count > session.queue.count { try session.send(.credit(Credit(windows: count - session.queue.count))) }
+                if count > session.queue.count {
+                    try session.send(.credit(Credit(windows: count - session.queue.count)))
+                }
             case .drain, .bye, .refuse:
                 try session.send(.bye(Bye(reason: "done")))
                 session.isOver = true
@@ -155,7 +161,8 @@ struct NullWorker {
                 .result(
                     WindowResult(
                         lease: lease.lease, epoch: lease.epoch, core: core, offset: 0, total: ready.bytes.count,
-                        checksum: ready.checksum, seconds: options.delay / Double(options.batch), payload: ready.bytes)))
+                        checksum: ready.checksum, seconds: options.delay / Double(options.batch), payload: ready.bytes))
+            )
         }
         session.queue.removeFirst(count)
         report.windows += count

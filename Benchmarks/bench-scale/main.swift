@@ -106,7 +106,9 @@ func restart(windows: Int) throws -> RestartRow {
             let (columns, rows) = (plan.sets[level].columns, plan.sets[level].rows)
             // The north half at the finest level, all that lies under it, and a little more.
             let end = level == plan.levels ? (rows.lowerBound + rows.upperBound) / 2 : rows.upperBound
-            let (x, y) = (columns.lowerBound / 128..<(columns.upperBound + 127) / 128, rows.lowerBound / 128..<(end + 127) / 128)
+            let (x, y) = (
+                columns.lowerBound / 128..<(columns.upperBound + 127) / 128, rows.lowerBound / 128..<(end + 127) / 128
+            )
             try mosaic.fillProgress(level: level, columns: x, rows: y)
             files += x.count * y.count
         }
@@ -142,7 +144,8 @@ for size in sizes.isEmpty ? [100_000, 1_000_000, 10_000_000, 100_000_000] : size
             isJSON
                 ? String(decoding: try JSONEncoder().encode(row), as: UTF8.self)
                 : String(
-                    format: "restart of %d windows, %d done, %d cell files: %.1f s (open %.1f, sets %.1f, frontier %.1f), %.0f MiB",
+                    format:
+                        "restart of %d windows, %d done, %d cell files: %.1f s (open %.1f, sets %.1f, frontier %.1f), %.0f MiB",
                     row.windows, row.done, row.cellFiles, row.totalSeconds, row.openSeconds, row.doneSetSeconds,
                     row.submitSeconds, row.residentMiB))
     } else {
@@ -151,7 +154,8 @@ for size in sizes.isEmpty ? [100_000, 1_000_000, 10_000_000, 100_000_000] : size
             isJSON
                 ? String(decoding: try JSONEncoder().encode(row), as: UTF8.self)
                 : String(
-                    format: "%10d windows %7.0f ns CPU a window %7.0f MiB at most, %d entries kept, %.1f s", row.windows,
+                    format: "%10d windows %7.0f ns CPU a window %7.0f MiB at most, %d entries kept, %.1f s",
+                    row.windows,
                     row.cpuNanosecondsPerWindow, row.residentMiB, row.peakFrontier, row.seconds))
     }
 }

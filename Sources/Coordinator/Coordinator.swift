@@ -128,7 +128,8 @@ public final class Coordinator: Sendable {
         encoder.dateEncodingStrategy = .iso8601
         let text = (try? Redaction.redacted(json: encoder.encode(broken.dump)))
         let isWritten = text.map { (try? $0.write(to: url)) != nil } ?? false
-        return "the coordinator stopped because an invariant is broken (\(broken)): this is an error of tessera. All that "
+        return
+            "the coordinator stopped because an invariant is broken (\(broken)): this is an error of tessera. All that "
             + "was committed is kept, and the same command goes on with it. Please report it"
             + (isWritten ? ", with \(url.path)" : "")
     }

@@ -36,7 +36,9 @@ struct Session {
     /// The worker's process as the scheduler knows it, the same in all its sessions.
     var identity: UInt64 {
         let bytes = hello.workerID.uuid
-        return withUnsafeBytes(of: bytes) { $0.loadUnaligned(as: UInt64.self) ^ $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self) }
+        return withUnsafeBytes(of: bytes) {
+            $0.loadUnaligned(as: UInt64.self) ^ $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        }
     }
 
     /// Count windows of a lease as answered.

@@ -142,7 +142,9 @@ extension SocketLoop {
             if sessions[lease.worker]?.jobsTold.insert(lease.job).inserted == true {
                 send(.job(entry.job.description), to: lease.worker)
             }
-            for core in lease.cores { log.debug("window leased", metadata: about(lease.job, core, lease.worker, lease.id)) }
+            for core in lease.cores {
+                log.debug("window leased", metadata: about(lease.job, core, lease.worker, lease.id))
+            }
             sessions[lease.worker]?.leases[lease.id] = Session.OpenLease(lease: lease, windows: lease.cores.count)
             store.prepare(lease, of: entry.job)
         case .revoke(let worker, let lease):

@@ -9,6 +9,13 @@ public struct StateDump: Codable, Sendable {
     public var scheduler: SchedulerDump
     /// Messages that wait for a slow connection, by worker.
     public var unsent: [String: Int]
+
+    public init(taken: Date, status: Status, scheduler: SchedulerDump, unsent: [String: Int]) {
+        self.taken = taken
+        self.status = status
+        self.scheduler = scheduler
+        self.unsent = unsent
+    }
 }
 
 /// The scheduler's books are wrong: an error of this program, not of its surroundings.

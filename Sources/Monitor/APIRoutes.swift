@@ -46,7 +46,7 @@ struct APIRoutes {
             }
             return Response(
                 status: .ok, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
-                body: ResponseBody(byteBuffer: ByteBuffer(data: data)))
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
         }
         api.get("workers") { _, _ in Response.json(source.status().workers) }
         api.post("workers/{id}/drain") { request, context in try await drain(request, context) }

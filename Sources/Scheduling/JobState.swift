@@ -101,7 +101,8 @@ struct JobState: Sendable {
                 taken.append(next.core)
             }
         }
-        retries.insert(contentsOf: refused)
+        // Behind the others that are due, so that those are seen next time.
+        for item in refused { retry(item.core, due: now) }
         while taken.count < limit, let core = frontier.pop() { taken.append(core) }
         for core in taken { flights[core] = Flight(lease: lease) }
         leasedCount += taken.count
@@ -227,19 +228,71 @@ struct JobState: Sendable {
 
     /// Note committed windows, and make ready what waited for them.
     mutating func commit(_ cores: [Core]) {
-        let (canvas, sets) = (plan.canvas, plan.sets)
         for core in cores where plan.contains(core) {
             flights[core] = nil
             if !blames.isEmpty { blames[core] = nil }
             if !losses.isEmpty { losses[core] = nil }
             guard mark(core), core.level < plan.levels else { continue }
-            canvas.forEachChild(of: core) { child in
-                guard let index = sets[child.level].index(column: child.column, row: child.row),
-                    !stored[child.level][index], dependenciesStored(child)
-                else { return }
-                frontier.push(child)
+            unlock(core)
+        }
+    }
+
+    /// Make ready those children of a window just stored whose other parents are stored too.
+    ///
+    /// The parents of its children lie within one core of it, so those nine are looked at once, and not again for
+    /// every child.
+    private mutating func unlock(_ core: Core) {
+        let (canvas, geometry) = (plan.canvas, plan.canvas.geometry)
+        let set = plan.sets[core.level + 1]
+        let world = canvas.worldCores(level: core.level + 1)
+        let missing = missingAround(core)
+        let firstColumn = geometry.childRange(of: core.column).lowerBound
+        let columnMasks = geometry.childRange(of: core.column).map {
+            Self.mask(geometry.parentRange(of: $0..<$0 + 1), around: core.column)
+        }
+        for row in geometry.childRange(of: core.row) {
+            guard let line = set.line(row) else { continue }
+            let rowMask = Self.mask(geometry.parentRange(of: row..<row + 1), around: core.row)
+            var blocked = 0
+            for dy in 0..<3 where rowMask >> dy & 1 == 1 { blocked |= missing >> (3 * dy) & 7 }
+            for (offset, columnMask) in columnMasks.enumerated() where blocked & columnMask == 0 {
+                var column = firstColumn + Int64(offset)
+                if let world { column = column.wrapped(modulo: world) }
+                var start = line.start
+                for span in line.spans {
+                    if span.contains(column) {
+                        let index = start + Int(column - span.lowerBound)
+                        if !stored[core.level + 1][index] {
+                            frontier.push(Core(level: core.level + 1, column: column, row: row))
+                        }
+                        break
+                    }
+                    start += span.count
+                }
             }
         }
+    }
+
+    /// Return a bit for each planned window of the three by three around one that is not stored.
+    private func missingAround(_ core: Core) -> Int {
+        var missing = 0
+        for dy in 0..<3 {
+            for dx in 0..<3 {
+                let near = Core(
+                    level: core.level, column: core.column + Int64(dx - 1), row: core.row + Int64(dy - 1))
+                guard let near = plan.canvas.normalized(near),
+                    let index = plan.sets[core.level].index(column: near.column, row: near.row),
+                    !stored[core.level][index]
+                else { continue }
+                missing |= 1 << (3 * dy + dx)
+            }
+        }
+        return missing
+    }
+
+    /// Return a bit for each of before, at and after `centre` that lies in the range.
+    private static func mask(_ range: Range<Int64>, around centre: Int64) -> Int {
+        (0..<3).reduce(0) { range.contains(centre + Int64($1 - 1)) ? $0 | 1 << $1 : $0 }
     }
 
     private mutating func mark(_ core: Core) -> Bool {

@@ -35,7 +35,8 @@ struct LeaseTimes: Sendable {
 
     private static func bucket(_ time: Duration) -> Int {
         let (seconds, attoseconds) = time.components
-        let microseconds = max(8, UInt64(max(0, min(seconds, 1 << 40))) * 1_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000_000)
+        let microseconds = max(
+            8, UInt64(max(0, min(seconds, 1 << 40))) * 1_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000_000)
         let exponent = 63 - microseconds.leadingZeroBitCount
         let fraction = Int(microseconds >> UInt64(exponent - 3)) & 7
         return min(8 * (exponent - 3) + fraction, 8 * 48 - 1)

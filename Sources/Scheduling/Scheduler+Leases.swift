@@ -197,9 +197,12 @@ extension Scheduler {
             let able = present.filter { !job.blocked.contains($0.identity) }
             let isStuck =
                 !present.isEmpty
-                && (able.isEmpty || job.frontier.isEmpty && job.retries.unordered.allSatisfy { retry in
-                    retry.due <= now && able.allSatisfy { job.blames[retry.core]?.contains($0.identity) == true }
-                })
+                && (able.isEmpty
+                    || job.frontier.isEmpty
+                        && job.retries.unordered.allSatisfy { retry in
+                            retry.due <= now
+                                && able.allSatisfy { job.blames[retry.core]?.contains($0.identity) == true }
+                        })
             guard isStuck else {
                 jobs[id]?.lonelySince = nil
                 continue

@@ -82,7 +82,8 @@ extension Scheduler {
                 wrong.append("\(id) counts \(job.leasedCount) windows under lease, and has \(leased)")
             }
             for (level, count) in job.doneCounts.enumerated() where count > job.plan.sets[level].count {
-                wrong.append("\(id) counts \(count) windows of level \(level) as done, of \(job.plan.sets[level].count)")
+                wrong.append(
+                    "\(id) counts \(count) windows of level \(level) as done, of \(job.plan.sets[level].count)")
             }
         }
         for (id, active) in leases {

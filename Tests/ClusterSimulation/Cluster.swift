@@ -289,8 +289,12 @@ extension CoreSet {
 extension Cluster {
     /// What the run was made of, for whoever looks into a seed.
     public var story: String {
-        let plans = jobs.map { "\($0.id): \($0.plan.windowCount) windows in \($0.plan.levels) levels, priority \($0.priority)" }
-        let fleet = workers.map { "worker \($0.index): batch \($0.batch), \($0.pace) ms a window, version \($0.version)" }
+        let plans = jobs.map {
+            "\($0.id): \($0.plan.windowCount) windows in \($0.plan.levels) levels, priority \($0.priority)"
+        }
+        let fleet = workers.map {
+            "worker \($0.index): batch \($0.batch), \($0.pace) ms a window, version \($0.version)"
+        }
         let states = workers.map { worker in
             "worker \(worker.index): \(worker.phase), credit \(worker.credit), \(worker.queue.count) queued, "
                 + "\(worker.computing.count) computed, hung: \(worker.isHung), cut: \(worker.isCut), session "

@@ -170,7 +170,8 @@ extension Cluster {
                 violate("window \(core) is leased before its parents are stored")
             }
             if stored[core] != nil { violate("window \(core) is leased although it is stored") }
-            if let identity = coordinator.identities[lease.worker], blame[lease.job]?[core]?.contains(identity) == true {
+            if let identity = coordinator.identities[lease.worker], blame[lease.job]?[core]?.contains(identity) == true
+            {
                 violate("window \(core) is leased to a worker that failed it")
             }
         }

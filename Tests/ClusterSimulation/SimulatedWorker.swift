@@ -59,7 +59,9 @@ extension Cluster {
             send(.heartbeat, from: index)
             // The I/O thread lives on while the computation hangs, but it has no progress to tell of.
             guard !workers[index].computing.isEmpty, !workers[index].isHung else { return }
-            for lease in Set((workers[index].computing + workers[index].queue).map(\.lease)).sorted(by: { $0.id < $1.id }) {
+            for lease in Set((workers[index].computing + workers[index].queue).map(\.lease)).sorted(by: {
+                $0.id < $1.id
+            }) {
                 send(.progress(lease), from: index)
             }
         case .computed(let number):

@@ -50,6 +50,21 @@ import Testing
         #expect(desk.scheduler.progress(of: "a")?.done == 1)
     }
 
+    @Test func manyWindowsThatAWorkerFailedDoNotHideOneThatItMayTake() throws {
+        var policy = SchedulerPolicy()
+        policy.strikes = .max
+        var desk = Desk(policy: policy)
+        try Self.submit(&desk, windows: 101)
+        let other = try #require(desk.join(2).first)
+        var lease = desk.join(1).first
+        while let current = lease { lease = desk.leases(desk.fail(current)).first }
+        desk.now += .seconds(10)
+        desk.tell(.failed(WorkerID(2), other.reference, other.cores, .window, reason: "test"))
+        // The second worker has no credit; the first may take the one window that the second failed.
+        let taken = desk.leases(desk.wait(.seconds(12), workers: 1, 2))
+        #expect(taken.map(\.cores) == [other.cores])
+    }
+
     @Test func aLonelyWorkersFailureEndsTheJobAfterAWhile() throws {
         var desk = Desk()
         try Self.submit(&desk, windows: 1)
@@ -68,7 +83,8 @@ import Testing
         for failure in 1...5 {
             #expect(lease.job == "a")
             let told = desk.fail(lease)
-            #expect(told.contains { if case .blocked("a", WorkerID(1), _) = $0 { true } else { false } } == (failure == 5))
+            #expect(
+                told.contains { if case .blocked("a", WorkerID(1), _) = $0 { true } else { false } } == (failure == 5))
             lease = try #require(desk.leases(told).first)
         }
         #expect(lease.job == "b", "it goes on with another job")
