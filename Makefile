@@ -10,13 +10,16 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
 .PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results
-.PHONY: bench-engine bench-window clean
+.PHONY: bench-engine bench-window bench-dispatch bench-scale sim clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
 	@echo "make test    every test (sets up a Python environment for the reference checks)"
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
+	@echo "make sim SEEDS=10000            simulated clusters, one from each seed; SEED=N replays one"
+	@echo "make bench-dispatch ARGS=--json windows through a coordinator, with null workers"
+	@echo "make bench-scale                jobs of up to 10⁸ windows, and restarting one"
 	@echo "make lint    formatting, and whether the generated wire code is current"
 	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
 	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
@@ -32,6 +35,19 @@ build: deps
 
 demo: build
 	@scripts/demo.sh "$(DEMO)"
+
+sim: deps
+	$(BUILD) --product cluster-sim
+	.build/release/cluster-sim $(if $(SEED),--seed $(SEED),$(or $(SEEDS),10000))
+
+bench-dispatch: deps
+	$(BUILD) --product bench-dispatch
+	.build/release/bench-dispatch $(ARGS)
+
+bench-scale: deps
+	$(BUILD) --product bench-scale
+	.build/release/bench-scale $(ARGS)
+	.build/release/bench-scale --restart 100000000 $(ARGS)
 
 $(VENV)/ready: training/requirements.txt scripts/venv.sh
 	@scripts/venv.sh $(VENV) $(PYTHON)

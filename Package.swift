@@ -13,6 +13,7 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let bits: Target.Dependency = .product(name: "BitCollections", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
@@ -36,6 +37,9 @@ let package = Package(
         .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
+        .executable(name: "bench-dispatch", targets: ["bench-dispatch"]),
+        .executable(name: "bench-scale", targets: ["bench-scale"]),
+        .executable(name: "cluster-sim", targets: ["cluster-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -65,7 +69,7 @@ let package = Package(
         module("Raster", ["Canvas", "CPNG", "CGDAL", crypto], resources: [.copy("Resources/world")]),
         module("Pyramid", ["Canvas", "Raster", database]),
         module("Wire", ["Canvas", "CZMQ", "CTesseraWire"]),
-        module("Scheduling", ["Canvas", bits, heap]),
+        module("Scheduling", ["Canvas", bits, deque, heap]),
         module(
             "Coordinator",
             [
@@ -98,7 +102,12 @@ let package = Package(
         .testTarget(
             name: "WireTests", dependencies: ["Wire", "Canvas"], exclude: ["golden_frames.py"],
             swiftSettings: settings),
-        tests("Scheduling", ["Canvas"]),
+        .target(
+            name: "ClusterSimulation", dependencies: ["Canvas", "Scheduling", heap], path: "Tests/ClusterSimulation",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cluster-sim", dependencies: ["ClusterSimulation"], path: "Benchmarks/sim", swiftSettings: settings),
+        tests("Scheduling", ["Canvas", "ClusterSimulation"]),
         tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire", crypto]),
         tests("Coordinator", ["Canvas", "Scheduling", "Wire"]),
         tests("Fleet", ["fleet-probe"]),
@@ -113,6 +122,14 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "bench-dispatch",
+            dependencies: ["Canvas", "Coordinator", "Pyramid", "Raster", "Scheduling", "Wire", logging],
+            path: "Benchmarks/bench-dispatch", swiftSettings: settings),
+        .executableTarget(
+            name: "bench-scale", dependencies: ["Canvas", "Scheduling", "Pyramid", deque],
+            path: "Benchmarks/bench-scale",
+            swiftSettings: settings),
         .executableTarget(
             name: "bench-engine",
             dependencies: ["BLASEngine", "Canvas", "CKernels", "COpenBLAS", "Denoiser", "Noise", "Wire", "Worker"],

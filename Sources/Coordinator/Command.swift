@@ -10,6 +10,10 @@ enum Command: Sendable {
     case pause(JobID)
     case resume(JobID)
     case cancel(JobID)
+    case retry(JobID)
+    case prefer(JobID, [CoreSet]?)
+    case setPriority(JobID, Int)
+    case dump(DumpOrder)
     case drain(worker: UInt64, now: Bool, reason: String)
     /// The conditions of a lease are read from the store.
     case prepared(Lease, Result<[WindowRequest], StoreFailure>)

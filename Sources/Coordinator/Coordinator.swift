@@ -23,6 +23,8 @@ public final class Coordinator: Sendable {
         public var singleMosaic: Bool
         /// Whether to take up the jobs that the directory's database holds, finished ones too, so that they are shown.
         public var takesUpJobs: Bool
+        /// Whether pixels are read and kept at all; only a measurement of the rest goes without.
+        package var keepsPixels = true
 
         public init(
             directory: URL, listen: String = "tcp://127.0.0.1:*", heartbeat: Duration = .seconds(2),
@@ -66,7 +68,7 @@ public final class Coordinator: Sendable {
         try FileManager.default.createDirectory(at: configuration.directory, withIntermediateDirectories: true)
         commands = Mailbox<Command>()
         wakeUp = try WakeUp()
-        store = StoreQueue { [commands, wakeUp] command in
+        store = StoreQueue(keepsPixels: configuration.keepsPixels) { [commands, wakeUp] command in
             commands.put(command)
             wakeUp.wake()
         }
@@ -84,14 +86,16 @@ public final class Coordinator: Sendable {
                     epoch: try jobs.beginSession(), heartbeat: heartbeat, router: router, endpoint: endpoint,
                     wakeUp: wakeUp, commands: commands, store: store, jobStore: jobs, log: log,
                     publish: { status in board.set(status) })
-            }, log: log
+            }, log: log,
+            failed: { [directory = configuration.directory] error in board.fail(Self.report(error, in: directory)) }
         ).description
         if configuration.takesUpJobs { try takeUpJobs() }
     }
 
     /// Run a socket loop on a thread of its own, and wait until it is bound.
     private static func start(
-        ended: DispatchGroup, loop make: @escaping @Sendable () throws -> SocketLoop, log: Logger
+        ended: DispatchGroup, loop make: @escaping @Sendable () throws -> SocketLoop, log: Logger,
+        failed: @escaping @Sendable (any Error) -> Void
     ) throws -> Endpoint {
         let bound = Mutex<Result<Endpoint, any Error>?>(nil)
         let ready = DispatchSemaphore(value: 0)
@@ -105,6 +109,7 @@ public final class Coordinator: Sendable {
                 try loop.run()
             } catch {
                 log.critical("the socket thread ended", metadata: ["error": "\(error)"])
+                failed(error)
                 bound.withLock { $0 = $0 ?? .failure(error) }
                 ready.signal()
             }
@@ -113,6 +118,20 @@ public final class Coordinator: Sendable {
         thread.start()
         ready.wait()
         return try bound.withLock { try $0?.get() } ?? Endpoint("tcp://127.0.0.1:*")
+    }
+
+    /// Return what to tell of an error that ended the socket thread; what was known is written beside the mosaics.
+    private static func report(_ error: any Error, in directory: URL) -> String {
+        guard let broken = error as? InvariantBroken else { return "the coordinator stopped: \(error)" }
+        let url = directory.appending(path: "tessera-dump.json")
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        let text = (try? Redaction.redacted(json: encoder.encode(broken.dump)))
+        let isWritten = text.map { (try? $0.write(to: url)) != nil } ?? false
+        return
+            "the coordinator stopped because an invariant is broken (\(broken)): this is an error of tessera. All that "
+            + "was committed is kept, and the same command goes on with it. Please report it"
+            + (isWritten ? ", with \(url.path)" : "")
     }
 
     /// Take a job.
@@ -194,6 +213,51 @@ public final class Coordinator: Sendable {
         }
         put(.drain(worker: id, now: now, reason: reason))
     }
+
+    /// Try a job's failed windows again, with every worker; those behind them follow.
+    public func retry(_ id: JobID) throws {
+        try require(id, in: [.running, .paused, .finished], "a cancelled job is handed in again with `tessera submit`")
+        put(.retry(id))
+    }
+
+    /// Render a part of a job before the rest; nil ends that. It holds until the coordinator stops.
+    ///
+    /// - Throws: `CoordinatorError` where the job has nothing there, `CanvasError` where the region is none.
+    public func prefer(_ region: Region?, of id: JobID) throws {
+        try require(id, in: [.running, .paused], "it is over")
+        guard let region else { return put(.prefer(id, nil)) }
+        guard let plan = library.plan(of: id) else { throw CoordinatorError.unknownJob(id) }
+        let finest = try region.cores(on: plan.canvas, level: plan.levels)
+        guard let part = plan.part(finest) else {
+            throw CoordinatorError(.badRequest, "job \(id) renders nothing in that region")
+        }
+        put(.prefer(id, part))
+    }
+
+    /// Change a job's priority; it holds until the coordinator stops.
+    public func setPriority(_ priority: Int, of id: JobID) throws { try command(.setPriority(id, priority), on: id) }
+
+    private func require(_ id: JobID, in phases: Set<JobProgress.Phase>, _ advice: String) throws {
+        guard let job = status().jobs.first(where: { $0.id == id }) else { throw CoordinatorError.unknownJob(id) }
+        guard phases.contains(job.progress.phase) else {
+            throw CoordinatorError(.wrongPhase, "job \(id) is \(job.progress.phase.rawValue): \(advice)")
+        }
+    }
+
+    /// Return everything that is known, for a bug report.
+    ///
+    /// - Throws: `CoordinatorError.stopped` where the socket thread does not answer.
+    public func dump() throws -> StateDump {
+        let order = DumpOrder()
+        put(.dump(order))
+        guard let dump = order.wait(seconds: 10) else {
+            throw CoordinatorError(.stopped, failure ?? "the coordinator does not answer: see its log")
+        }
+        return dump
+    }
+
+    /// Why the coordinator has stopped by itself; nil while it works.
+    public var failure: String? { board.failure }
 
     /// Return the state of jobs and workers, at most a quarter of a second old.
     public func status() -> Status {

@@ -7,6 +7,8 @@ public struct CoordinatorError: Error, Hashable, Sendable, CustomStringConvertib
         /// The address is not loopback, and no keys protect it.
         case insecure
         case stopped
+        /// The job is in no state for that.
+        case wrongPhase
     }
 
     public let code: Code

@@ -15,6 +15,7 @@ final class MosaicLibrary: Sendable {
     private let directory: URL
     private let isSingle: Bool
     private let open = Mutex<[String: OpenMosaic]>([:])
+    private let plans = Mutex<[JobID: Plan]>([:])
 
     init(directory: URL, isSingle: Bool) {
         self.directory = directory
@@ -24,6 +25,9 @@ final class MosaicLibrary: Sendable {
     var names: [String] { open.withLock { $0.keys.sorted() } }
 
     func opened(_ name: String) -> Mosaic? { open.withLock { $0[name]?.mosaic } }
+
+    /// The plan of a job that was prepared since the start.
+    func plan(of id: JobID) -> Plan? { plans.withLock { $0[id] } }
 
     func close() { open.withLock { $0.removeAll() } }
 
@@ -44,6 +48,7 @@ final class MosaicLibrary: Sendable {
         ) { level, candidates in
             try base.coverage(level: level, candidates: candidates)
         }
+        plans.withLock { $0[id] = plan }
         let degradation = try degradation(of: request, configuration: configuration, levels: request.levels)
         guard let digest = ModelDigest(hex: model.digest) else {
             throw CoordinatorError(.badRequest, "the model's digest \(model.digest) is not SHA-256")

@@ -56,6 +56,13 @@ final class PreparedJob: Sendable {
         return WindowRequest(core: core, constants: constants(of: core), condition: try mosaic.condition(for: core))
     }
 
+    /// Return a request of the usual size without the pixels.
+    func blankRequest(for core: Core) -> WindowRequest {
+        let side = Int(plan.canvas.geometry.condition)
+        return WindowRequest(
+            core: core, constants: constants(of: core), condition: [UInt8](repeating: 128, count: 3 * side * side))
+    }
+
     /// Return a core as it is to be stored: transparent where the base map has no data.
     func rendered(_ core: Core, pixels: [UInt8]) throws -> RenderedCore {
         let shift = Int64(2 * core.level)

@@ -33,6 +33,14 @@ struct Session {
         heard = now
     }
 
+    /// The worker's process as the scheduler knows it, the same in all its sessions.
+    var identity: UInt64 {
+        let bytes = hello.workerID.uuid
+        return withUnsafeBytes(of: bytes) {
+            $0.loadUnaligned(as: UInt64.self) ^ $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        }
+    }
+
     /// Count windows of a lease as answered.
     mutating func close(_ windows: Int, of lease: UInt64) {
         leases[lease]?.windows -= windows

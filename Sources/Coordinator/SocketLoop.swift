@@ -26,6 +26,8 @@ final class SocketLoop {
     var order: [JobID] = []
     var sessions: [WorkerID: Session] = [:]
     var peers: [PeerID: WorkerID] = [:]
+    /// Sessions with messages that the socket could not take yet.
+    private var backlogged: Set<WorkerID> = []
     private var nextWorker: UInt64 = 1
     private var nextTick = Duration.zero
     private var nextHeartbeat = Duration.zero
@@ -45,6 +47,8 @@ final class SocketLoop {
         self.commands = commands
         self.store = store
         self.jobStore = jobStore
+        var log = log
+        log[metadataKey: "epoch"] = "\(epoch)"
         self.log = log
         self.publish = publish
         poller = ZMQPoller([router], wakeUp: wakeUp)
@@ -65,7 +69,7 @@ final class SocketLoop {
             try receiveAll()
             for command in commands.takeAll() { obey(command) }
             flushOutboxes()
-            keepTime()
+            try keepTime()
             if isStopping, sessions.isEmpty || now > stopDeadline { break }
         }
         publish(status())
@@ -100,6 +104,17 @@ final class SocketLoop {
             jobs[id]?.error = nil
             setPhase(.running, of: id, .resumed(id))
         case .cancel(let id): setPhase(.cancelled, of: id, .cancelled(id))
+        case .retry(let id):
+            jobs[id]?.forgetFailures()
+            record(.running, of: id)
+            handle(.retried(id))
+            nextPublish = .zero
+        case .prefer(let id, let sets): handle(.preferred(id, sets))
+        case .setPriority(let id, let priority):
+            jobs[id]?.priority = priority
+            handle(.reprioritized(id, priority))
+            nextPublish = .zero
+        case .dump(let order): order.fulfil(dump())
         case .drain(let worker, let now, let reason): drain(WorkerID(worker), now: now, reason: reason)
         case .prepared(let lease, .success(let windows)): assign(lease, windows)
         case .prepared(let lease, .failure(let failure)):
@@ -133,7 +148,7 @@ final class SocketLoop {
         nextPublish = .zero
     }
 
-    private func record(_ phase: JobProgress.Phase, of id: JobID) {
+    func record(_ phase: JobProgress.Phase, of id: JobID) {
         do {
             try jobStore.set(phase: phase, of: id)
         } catch {
@@ -149,11 +164,30 @@ final class SocketLoop {
         nextPublish = .zero
     }
 
-    private func keepTime() {
+    /// Stop at once where the scheduler's books are wrong: what is committed stays as it is, and what is in hand is not
+    /// trusted any more.
+    private func audit() throws {
+        let wrong = scheduler.audit()
+        guard let first = wrong.first else { return }
+        log.critical("invariant broken", metadata: ["invariant": "\(first)", "broken": "\(wrong.count)"])
+        throw InvariantBroken(description: first, dump: dump())
+    }
+
+    func dump() -> StateDump {
+        StateDump(
+            taken: Date(), status: status(), scheduler: scheduler.dump(at: now),
+            unsent: Dictionary(
+                uniqueKeysWithValues: sessions.values.filter { !$0.outbox.isEmpty }.map {
+                    ($0.id.description, $0.outbox.count)
+                }))
+    }
+
+    private func keepTime() throws {
         let now = now
         if now >= nextTick {
             nextTick = now + .seconds(1)
             handle(.ticked)
+            try audit()
         }
         if now >= nextHeartbeat {
             nextHeartbeat = now + heartbeat
@@ -186,7 +220,12 @@ final class SocketLoop {
             reply(.refuse(Refusal(code: .protocolVersion, reason: reason)), to: peer)
             return
         }
-        if let former = peers[peer] { remove(former) }
+        if let former = peers[peer] {
+            // A worker says Hello once on a connection; what it knows of its session is void now.
+            remove(former)
+            reply(.refuse(Refusal(code: .unknownSession, reason: "registered already: register again")), to: peer)
+            return
+        }
         for session in sessions.values where session.hello.workerID == hello.workerID { remove(session.id) }
         let id = WorkerID(nextWorker)
         nextWorker += 1
@@ -203,7 +242,7 @@ final class SocketLoop {
                     session: epoch, heartbeatMilliseconds: Int(heartbeat / .milliseconds(1)),
                     softwareVersion: Version.current)),
             to: id)
-        handle(.joined(id, batch: hello.batch, profile: hello.profile))
+        handle(.joined(id, batch: hello.batch, profile: hello.profile, identity: sessions[id]?.identity))
         if isStopping { drain(id, now: true, reason: "the coordinator stops") }
     }
 
@@ -234,6 +273,7 @@ final class SocketLoop {
         guard let session = sessions[id] else { return }
         if session.outbox.isEmpty, transmit(message, to: session.peer) != .wouldBlock { return }
         sessions[id]?.outbox.append(message)
+        backlogged.insert(id)
     }
 
     /// Answer a peer that may not be registered.
@@ -256,12 +296,13 @@ final class SocketLoop {
     }
 
     private func flushOutboxes() {
-        for id in sessions.keys.sorted() {
+        for id in backlogged.sorted() {
             while let message = sessions[id]?.outbox.first, let peer = sessions[id]?.peer,
                 transmit(message, to: peer) == .sent
             {
                 sessions[id]?.outbox.removeFirst()
             }
+            if sessions[id]?.outbox.isEmpty ?? true { backlogged.remove(id) }
         }
     }
 }

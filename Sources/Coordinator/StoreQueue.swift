@@ -18,15 +18,18 @@ final class StoreQueue: Sendable {
 
     private let queue = DispatchQueue(label: "tessera.store", qos: .userInitiated)
     private let arrivals = Mailbox<Arrival>()
+    private let keepsPixels: Bool
     private let reply: @Sendable (Command) -> Void
 
     /// - Parameter reply: Carries answers to the socket thread; called on the store's thread.
-    init(reply: @escaping @Sendable (Command) -> Void) {
+    init(keepsPixels: Bool = true, reply: @escaping @Sendable (Command) -> Void) {
+        self.keepsPixels = keepsPixels
         self.reply = reply
     }
 
     /// Read the conditions of a lease's windows; answers `prepared`.
     func prepare(_ lease: Lease, of job: PreparedJob) {
+        guard keepsPixels else { return reply(.prepared(lease, .success(lease.cores.map(job.blankRequest)))) }
         queue.async { [reply] in
             let windows = Result { try lease.cores.map(job.request(for:)) }
             reply(.prepared(lease, windows.mapError(StoreFailure.init)))
@@ -37,6 +40,7 @@ final class StoreQueue: Sendable {
     ///
     /// - Parameter profile: The numeric profile of the worker that rendered them.
     func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob, profile: String) {
+        guard keepsPixels else { return reply(.stored(job.id, [core])) }
         if arrivals.put(Arrival(job: job, core: core, pixels: pixels, profile: profile)) {
             queue.async { self.commit() }
         }
@@ -44,6 +48,7 @@ final class StoreQueue: Sendable {
 
     /// Store a job's base map, a few tiles at a time between everything else.
     func begin(_ job: PreparedJob) {
+        guard keepsPixels else { return }
         queue.async {
             do {
                 if try job.storeNextBase(4) { self.begin(job) }
@@ -55,6 +60,7 @@ final class StoreQueue: Sendable {
 
     /// Complete the overviews of a finished job; answers `finalized`.
     func finish(_ job: PreparedJob) {
+        guard keepsPixels else { return reply(.finalized(job.id, nil)) }
         queue.async { [reply] in
             do {
                 while try job.storeNextBase(64) {}

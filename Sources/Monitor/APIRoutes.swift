@@ -24,6 +24,30 @@ struct APIRoutes {
         api.post("jobs/{id}/pause") { _, context in try change(context, source.pause) }
         api.post("jobs/{id}/resume") { _, context in try change(context, source.resume) }
         api.post("jobs/{id}/cancel") { _, context in try change(context, source.cancel) }
+        api.post("jobs/{id}/retry") { _, context in try change(context, source.retry) }
+        api.post("jobs/{id}/first") { request, context in
+            let place: FirstRequest = try await body(of: request)
+            let region = try place.region()
+            return try change(context) { id in
+                do {
+                    try source.prefer(region, of: id)
+                } catch let error as CanvasError {
+                    throw HTTPError(.unprocessableContent, message: "\(error)")
+                }
+            }
+        }
+        api.post("jobs/{id}/priority") { request, context in
+            let order: PriorityRequest = try await body(of: request)
+            return try change(context) { try source.setPriority(order.priority, of: $0) }
+        }
+        api.get("dump") { _, _ in
+            let data = try await queue.run {
+                try Redaction.redacted(json: APICoding.encoder().encode(source.dump()))
+            }
+            return Response(
+                status: .ok, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+        }
         api.get("workers") { _, _ in Response.json(source.status().workers) }
         api.post("workers/{id}/drain") { request, context in try await drain(request, context) }
         api.get("events") { _, _ in EventStream(source: source).response() }

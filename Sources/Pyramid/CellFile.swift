@@ -184,6 +184,27 @@ final class CellFile: Sendable {
             checksum: UInt64(bitPattern: row[4]), sources: sources.map { UInt64(bitPattern: $0) })
     }
 
+    /// Note all tiles of a cell and their overviews as done, without data.
+    func fillProgress(_ cell: Cell, done: UInt64) throws {
+        try run {
+            try queue.write { db in
+                for up in 0...Cell.depth {
+                    let side = Cell.side >> Int64(up)
+                    let corner = Tile(zoom: cell.zoom - up, x: cell.column * side, y: cell.row * side)
+                    try db.execute(
+                        sql: """
+                            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+                            INSERT OR REPLACE INTO progress SELECT ?, ? + i % ?, ? - i / ?, ?, 0, NULL FROM n
+                            """,
+                        arguments: [
+                            side * side - 1, corner.zoom, corner.x, side, corner.tmsRow, side,
+                            up == 0 ? Int64(bitPattern: done) : -1,
+                        ])
+                }
+            }
+        }
+    }
+
     /// Limit the file's size, so that tests can fill it.
     func limit(pages: Int) throws {
         try queue.inDatabase { try $0.execute(sql: "PRAGMA max_page_count = \(pages)") }

@@ -31,7 +31,8 @@ struct Tessera: ParsableCommand {
                 name: "Steering",
                 subcommands: [
                     SubmitCommand.self, JobsCommand.self, StatusCommand.self, WatchCommand.self, PauseCommand.self,
-                    ResumeCommand.self, CancelCommand.self, WorkersCommand.self, DrainCommand.self,
+                    ResumeCommand.self, CancelCommand.self, RetryCommand.self, FirstCommand.self, PriorityCommand.self,
+                    WorkersCommand.self, DrainCommand.self,
                 ]),
             CommandGroup(name: "File", subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self]),
         ])

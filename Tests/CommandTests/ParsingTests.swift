@@ -118,6 +118,28 @@ import WorkerCommand
         #expect(refusal("jobs", "--to", "ftp://x").contains("ftp://x"))
     }
 
+    @Test func partsThatComeFirstArePlaces() throws {
+        let command = try #require(
+            try Tessera.parseAsRoot(["first", "job-1", "--bbox", "-1,2,3,4"]) as? FirstCommand)
+        #expect(command.bbox == "-1,2,3,4")
+        #expect(refusal("first", "job-1").contains("--off"))
+        #expect(refusal("first", "job-1", "--off", "--bbox=1,2,3,4").contains("--off"))
+        #expect(refusal("first", "job-1", "--bbox=1,2,3").contains("--bbox"))
+    }
+
+    @Test func aPriorityMayBeNegative() throws {
+        let command = try #require(try Tessera.parseAsRoot(["priority", "job-1", "-2"]) as? PriorityCommand)
+        #expect(command.priority == ["-2"])
+        #expect(refusal("priority", "job-1", "high").contains("whole number"))
+    }
+
+    @Test func aLogLineIsOneLineAndItsFieldsCanBeTold() {
+        #expect(LogFileHandler.field("job", "job-1") == " job=job-1")
+        #expect(LogFileHandler.field("reason", "two words") == " reason=\"two words\"")
+        #expect(LogFileHandler.field("reason", "a \"b\"\nc=d") == #" reason="a \"b\"\nc=d""#)
+        #expect(LogFileHandler.field("reason", "") == " reason=\"\"")
+    }
+
     @Test func everyCommandExplainsItselfWithAnExample() {
         var commands: [any ParsableCommand.Type] = [Tessera.self]
         while let command = commands.popLast() {

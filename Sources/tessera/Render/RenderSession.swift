@@ -94,6 +94,7 @@ final class RenderSession {
         var latest: JobStatus?
         while true {
             interrupts.wait(.milliseconds(250))
+            if let failure = coordinator.failure { return (.failed(failure), latest) }
             let status = coordinator.status()
             forgive(status.workers, fleet)
             let job = status.jobs.first { $0.id == id }
@@ -119,7 +120,7 @@ final class RenderSession {
         case .finished:
             if job.progress.failed > 0 {
                 return .failed(
-                    "\(Words.count(job.progress.failed, "window")) could not be rendered: "
+                    "\(Words.count(job.progress.failed, "window")) could not be rendered; the same command tries again: "
                         + (job.failures.first.map { "window \($0.window): \($0.reason)" } ?? job.error
                             ?? "no reason given"))
             }

@@ -23,6 +23,12 @@ struct CoordinatorSource: MonitorSource {
     func pause(_ id: JobID) throws { try translated { try coordinator.pause(id) } }
     func resume(_ id: JobID) throws { try translated { try coordinator.resume(id) } }
     func cancel(_ id: JobID) throws { try translated { try coordinator.cancel(id) } }
+    func retry(_ id: JobID) throws { try translated { try coordinator.retry(id) } }
+    func prefer(_ region: Region?, of id: JobID) throws { try translated { try coordinator.prefer(region, of: id) } }
+    func setPriority(_ priority: Int, of id: JobID) throws {
+        try translated { try coordinator.setPriority(priority, of: id) }
+    }
+    func dump() throws -> StateDump { try coordinator.dump() }
 
     func drain(worker: UInt64, now: Bool, reason: String) throws {
         try translated { try coordinator.drain(worker: worker, now: now, reason: reason) }

@@ -83,7 +83,10 @@ struct ServeCommand: ParsableCommand {
             print("workers  tessera worker --connect \(coordinator.endpoint)")
             print("jobs     tessera submit --to \(url) --bbox=6.5,45.5,7.5,46.2 --levels 2")
         }
-        while !interrupts.happened { interrupts.wait(.seconds(3600)) }
+        while !interrupts.happened {
+            interrupts.wait(.seconds(1))
+            if let failure = coordinator.failure { throw CommandError(failure) }
+        }
         if !json { print("stopping; started again on \(out), the jobs go on where they are") }
     }
 }
