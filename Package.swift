@@ -15,6 +15,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -76,7 +77,8 @@ let package = Package(
         module("WorkerCommand", ["Worker", "BLASEngine", "Wire", arguments]),
         module("Fleet", ["CFleet"]),
         module(
-            "Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, httpTypes, logging, nio],
+            "Monitor",
+            ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, hummingbirdCore, httpTypes, logging, nio],
             resources: [.embedInCode("Page")]),
         .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
         .executableTarget(

@@ -17,6 +17,8 @@ enum Command: Sendable {
     case unstored(JobID, [Core], StoreFailure)
     /// The overviews of a finished job are complete.
     case finalized(JobID, StoreFailure?)
+    /// The list of allowed keys has changed.
+    case allowListChanged
     case shutdown
 }
 

@@ -26,6 +26,7 @@ final class SocketLoop {
     var order: [JobID] = []
     var sessions: [WorkerID: Session] = [:]
     var peers: [PeerID: WorkerID] = [:]
+    var admission: Admission
     private var nextWorker: UInt64 = 1
     private var nextTick = Duration.zero
     private var nextHeartbeat = Duration.zero
@@ -35,7 +36,7 @@ final class SocketLoop {
 
     init(
         epoch: UInt64, heartbeat: Duration, router: ZMQSocket, endpoint: Endpoint, wakeUp: WakeUp,
-        commands: Mailbox<Command>, store: StoreQueue, jobStore: JobStore, log: Logger,
+        commands: Mailbox<Command>, store: StoreQueue, jobStore: JobStore, admission: Admission, log: Logger,
         publish: @escaping (Status) -> Void
     ) {
         self.epoch = epoch
@@ -45,6 +46,7 @@ final class SocketLoop {
         self.commands = commands
         self.store = store
         self.jobStore = jobStore
+        self.admission = admission
         self.log = log
         self.publish = publish
         poller = ZMQPoller([router], wakeUp: wakeUp)
@@ -74,9 +76,9 @@ final class SocketLoop {
     private func receiveAll() throws {
         for _ in 0..<1024 {
             guard let received = try router.receive() else { return }
-            guard let peer = received.peer else { continue }
+            guard let peer = received.peer, admit(received, from: peer) else { continue }
             switch received.message {
-            case .success(let message): receive(message, from: peer)
+            case .success(let message): receive(message, from: peer, key: received.key)
             case .failure(let error):
                 log.warning("a message that cannot be read", metadata: ["peer": "\(peer)", "error": "\(error)"])
                 reply(.refuse(Refusal(code: .badMessage, reason: "\(error)")), to: peer)
@@ -106,7 +108,7 @@ final class SocketLoop {
             stop(job: lease.job, because: failure)
             let reference = LeaseReference(id: lease.id, epoch: lease.epoch)
             sessions[lease.worker]?.close(lease.cores.count, of: lease.id)
-            handle(.credited(lease.worker, windows: lease.cores.count))
+            credit(lease.worker, lease.cores.count)
             handle(.failed(lease.worker, reference, lease.cores, .returned, reason: failure.description))
         case .stored(let id, let cores):
             jobs[id]?.meter.add(cores.count, at: now)
@@ -119,6 +121,7 @@ final class SocketLoop {
             if let failure { jobs[id]?.error = failure.description }
             record(.finished, of: id)
             nextPublish = .zero
+        case .allowListChanged: enforceAllowList()
         case .shutdown:
             isStopping = true
             stopDeadline = now + .seconds(10)
@@ -154,6 +157,7 @@ final class SocketLoop {
         if now >= nextTick {
             nextTick = now + .seconds(1)
             handle(.ticked)
+            police()
         }
         if now >= nextHeartbeat {
             nextHeartbeat = now + heartbeat
@@ -177,7 +181,7 @@ final class SocketLoop {
 
     // MARK: - Workers
 
-    func join(_ hello: Hello, from peer: PeerID) {
+    func join(_ hello: Hello, from peer: PeerID, key: CurveKey?) {
         guard hello.protocolVersion == Message.protocolVersion else {
             let reason =
                 "the coordinator speaks protocol \(Message.protocolVersion) (tessera \(Version.current)), "
@@ -187,10 +191,13 @@ final class SocketLoop {
             return
         }
         if let former = peers[peer] { remove(former) }
-        for session in sessions.values where session.hello.workerID == hello.workerID { remove(session.id) }
+        for session in sessions.values where session.hello.workerID == hello.workerID && session.key == key {
+            remove(session.id)
+        }
+        if let refusal = refusal(of: hello, key: key) { return reply(.refuse(refusal), to: peer) }
         let id = WorkerID(nextWorker)
         nextWorker += 1
-        sessions[id] = Session(id: id, peer: peer, hello: hello, now: now)
+        sessions[id] = Session(id: id, peer: peer, hello: hello, key: key, now: now)
         peers[peer] = id
         log.info(
             "worker joined",

@@ -17,6 +17,11 @@ public protocol MonitorSource: Sendable {
     func resume(_ id: JobID) throws
     func cancel(_ id: JobID) throws
     func drain(worker: UInt64, now: Bool, reason: String) throws
+    /// The workers' keys that are let in.
+    func allowedKeys() -> [WorkerKey]
+    func allow(_ key: WorkerKey) throws
+    /// - Throws: `MonitorError.notFound` where the key was not allowed.
+    func revoke(key: String) throws
 }
 
 /// A tile as it is sent to viewers.

@@ -33,6 +33,8 @@ struct Tessera: ParsableCommand {
                     SubmitCommand.self, JobsCommand.self, StatusCommand.self, WatchCommand.self, PauseCommand.self,
                     ResumeCommand.self, CancelCommand.self, WorkersCommand.self, DrainCommand.self,
                 ]),
-            CommandGroup(name: "File", subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self]),
+            CommandGroup(
+                name: "File",
+                subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self, KeygenCommand.self]),
         ])
 }

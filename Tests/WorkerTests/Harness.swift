@@ -126,12 +126,12 @@ final class RunningWorker: Sendable {
     private let result = Mutex<WorkerOutcome?>(nil)
 
     init(
-        _ endpoint: Endpoint, cache: URL, models: [URL] = [], batch: Int = 2, patience: Duration? = .seconds(30),
+        _ endpoint: Endpoint, addresses: [Address]? = nil, cache: URL, models: [URL] = [], batch: Int = 2, patience: Duration? = .seconds(30),
         makeEngine: @escaping WorkerOptions.EngineFactory = { FunctionEngine($0.configuration) }
     ) throws {
         let box = EventBox()
         var options = WorkerOptions(
-            endpoint: endpoint, name: "w", batch: batch, profile: "test/function", models: models, cache: cache,
+            addresses: addresses ?? [.endpoint(endpoint)], name: "w", batch: batch, profile: "test/function", models: models, cache: cache,
             patience: patience, softwareVersion: "test", log: { box.add($0) }, makeEngine: makeEngine)
         options.backoff = Backoff(first: .milliseconds(10), limit: .milliseconds(50))
         worker = try Worker(options)
