@@ -36,6 +36,7 @@ let package = Package(
     products: [
         .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
+        .executable(name: "fuzz-wire", targets: ["fuzz-wire"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
     ],
     dependencies: [
@@ -107,10 +108,18 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", arguments,
+                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", "Wire",
+                arguments,
             ], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["tessera", "tessera-worker", "Canvas", "Pyramid"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FaultTests", dependencies: ["tessera", "tessera-worker", "fuzz-wire"], exclude: ["relay.py"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "fuzz-wire", dependencies: ["Canvas", "Coordinator", "Scheduling", "Wire", logging],
+            path: "Tests/FuzzWire",
             swiftSettings: settings),
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),

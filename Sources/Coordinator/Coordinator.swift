@@ -226,11 +226,12 @@ public final class Coordinator: Sendable {
         try library.opened(name)?.tile(zoom: tile.zoom, x: tile.x, y: tile.y)
     }
 
-    /// Stop: lease no more, ask the workers to end, commit what has arrived, and close.
+    /// Stop: lease no more, part from the workers, commit what has arrived, and close.
     ///
     /// It waits at most ten seconds for workers; what they had in hand is rendered again next time.
-    public func shutdown() {
-        put(.shutdown)
+    /// - Parameter keepsWorkers: Whether workers shall wait for this coordinator to come back, rather than end.
+    public func shutdown(keepsWorkers: Bool = false) {
+        put(.shutdown(keepsWorkers: keepsWorkers))
         ended.wait()
         store.flush()
         library.close()

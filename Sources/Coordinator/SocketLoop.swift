@@ -116,17 +116,20 @@ final class SocketLoop {
         case .unstored(let id, let cores, let failure):
             stop(job: id, because: failure)
             handle(.unstored(id, cores))
+        case .repaired(let id, let done, let failure): restart(id, done: done, because: failure)
         case .finalized(let id, let failure):
             jobs[id]?.isFinalized = true
             if let failure { jobs[id]?.error = failure.description }
             record(.finished, of: id)
             nextPublish = .zero
         case .allowListChanged: enforceAllowList()
-        case .shutdown:
+        case .shutdown(let keepsWorkers):
             isStopping = true
             stopDeadline = now + .seconds(10)
             for id in order where jobs[id] != nil { handle(.paused(id)) }
-            for id in sessions.keys.sorted() { drain(id, now: true, reason: "the coordinator stops") }
+            for id in sessions.keys.sorted() {
+                if keepsWorkers { dismiss(id) } else { drain(id, now: true, reason: "the coordinator stops") }
+            }
         }
     }
 
@@ -146,9 +149,19 @@ final class SocketLoop {
 
     /// Pause a job whose pixels cannot be read or kept; nothing stored is lost.
     private func stop(job id: JobID, because failure: StoreFailure) {
+        guard !failure.isRepaired else { return }
         log.error("job stopped", metadata: ["job": "\(id)", "error": "\(failure)"])
         jobs[id]?.error = failure.description
         handle(.paused(id))
+        nextPublish = .zero
+    }
+
+    /// Begin a job anew from what is stored, after a damaged file was repaired.
+    private func restart(_ id: JobID, done: [CoreSet], because failure: StoreFailure) {
+        guard let job = jobs[id]?.job, scheduler.progress(of: id)?.phase == .running else { return }
+        log.error("damage repaired", metadata: ["job": "\(id)", "error": "\(failure)"])
+        handle(.cancelled(id))
+        handle(.submitted(id, plan: job.plan, done: done, priority: job.request.priority, profile: .any))
         nextPublish = .zero
     }
 
@@ -225,6 +238,13 @@ final class SocketLoop {
         sessions[id]?.isDraining = true
         send(.drain(Drain(mode: now ? .now : .finish, reason: reason)), to: id)
         handle(.draining(id))
+    }
+
+    /// Part from a worker, which looks for this coordinator again.
+    private func dismiss(_ id: WorkerID) {
+        guard let peer = sessions[id]?.peer else { return }
+        reply(.bye(Bye(reason: "the coordinator stops; it may come back")), to: peer)
+        remove(id)
     }
 
     private func assign(_ lease: Lease, _ windows: [WindowRequest]) {

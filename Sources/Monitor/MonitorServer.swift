@@ -30,7 +30,8 @@ public final class MonitorServer: Sendable {
         public var maximumConnections = 1024
 
         public init(
-            host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, tokenHint: String = "", maximumBody: Int = 4 << 20,
+            host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, tokenHint: String = "",
+            maximumBody: Int = 4 << 20,
             leafletDirectory: String = "/usr/share/javascript/leaflet"
         ) {
             self.host = host

@@ -100,7 +100,8 @@ public final class AllowList: Sendable {
             return Stamp()
         }
         guard info.st_mode & 0o022 == 0 else {
-            throw KeyError("\(url.path) can be written by others, who could let themselves in: chmod go-w '\(url.path)'")
+            throw KeyError(
+                "\(url.path) can be written by others, who could let themselves in: chmod go-w '\(url.path)'")
         }
         return Stamp(
             seconds: info.st_mtim.tv_sec, nanoseconds: info.st_mtim.tv_nsec, size: Int(info.st_size),
@@ -130,9 +131,11 @@ public final class AllowList: Sendable {
 
     private static func write(_ names: [CurveKey: String], to url: URL) throws {
         let lines = names.map { "\($0.key) \($0.value)" }.sorted()
-        let text = "# Public keys of the workers that may connect, a line each: KEY NAME\n"
+        let text =
+            "# Public keys of the workers that may connect, a line each: KEY NAME\n"
             + lines.map { $0 + "\n" }.joined()
-        let temporary = url.deletingLastPathComponent().appending(path: ".\(url.lastPathComponent).\(UUID().uuidString)")
+        let temporary = url.deletingLastPathComponent().appending(
+            path: ".\(url.lastPathComponent).\(UUID().uuidString)")
         do {
             try FileManager.default.createDirectory(
                 at: url.deletingLastPathComponent(), withIntermediateDirectories: true)

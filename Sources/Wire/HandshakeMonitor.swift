@@ -7,7 +7,7 @@ public enum HandshakeProblem: Hashable, Sendable, CustomStringConvertible {
     case notAllowed
     /// One side speaks CURVE, the other does not.
     case otherMechanism
-    /// The server hung up in the middle: the client asked for another server's key.
+    /// The server hung up in the middle: the client has no keys, or asked for another server's.
     case hungUp
 
     public var description: String {
@@ -17,7 +17,8 @@ public enum HandshakeProblem: Hashable, Sendable, CustomStringConvertible {
         case .otherMechanism:
             "one side asks for keys and the other does not: give both or none of --key and --server-key"
         case .hungUp:
-            "the coordinator hung up during the handshake: is --server-key the public key of the one at this address?"
+            "the coordinator hung up during the handshake: it asks for keys where none were given, or --server-key is not "
+                + "the public key of the one at this address"
         }
     }
 }

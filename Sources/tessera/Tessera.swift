@@ -35,6 +35,8 @@ struct Tessera: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "File",
-                subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self, KeygenCommand.self]),
+                subcommands: [
+                    ExportCommand.self, VerifyCommand.self, ModelCommand.self, EvalCommand.self, KeygenCommand.self,
+                ]),
         ])
 }

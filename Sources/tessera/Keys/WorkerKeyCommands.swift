@@ -71,7 +71,8 @@ struct RevokeWorkerCommand: ParsableCommand {
 
     func run() throws {
         let list = try options.list()
-        let known = try list.map { $0.entries.map { WorkerKey(key: $0.key, name: $0.name) } }
+        let known =
+            try list.map { $0.entries.map { WorkerKey(key: $0.key, name: $0.name) } }
             ?? options.client.client().get("keys")
         let wanted = try Self.find(key, in: known)
         if let list {

@@ -35,7 +35,8 @@ struct ServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the page and the HTTP interface are; port 0 takes any.", valueName: "host:port"))
     var http = HTTPAddress(host: "127.0.0.1", port: 8080)
 
-    @Option(help: ArgumentHelp("The coordinator's secret key: only workers with allowed keys get in.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The coordinator's secret key: only workers with allowed keys get in.", valueName: "file"))
     var key: String?
 
     @Option(
@@ -92,7 +93,7 @@ struct ServeCommand: ParsableCommand {
                 directory: directory, listen: listen, allowInsecure: insecure,
                 keys: try key.map { try KeyFile.readSecret(URL(filePath: $0)) },
                 allowList: allow.map { URL(filePath: $0) }, singleMosaic: isMosaic))
-        defer { coordinator.shutdown() }
+        defer { coordinator.shutdown(keepsWorkers: true) }
         let access = try access(directory)
         let server = MonitorServer(
             source: CoordinatorSource(coordinator),
