@@ -15,7 +15,7 @@ extension CellFile {
             let rows = try Row.fetchCursor(
                 db,
                 sql: """
-                    SELECT coalesce(CAST(checksum AS INTEGER), 0), CAST(tile_data AS BLOB), zoom_level, tile_column, tile_row
+                    SELECT coalesce(CAST(checksum AS INTEGER), 0), CAST(tile_data AS BLOB), CAST(zoom_level AS INTEGER)
                     FROM progress NATURAL LEFT JOIN tiles
                     """)
             while let row = try rows.next() {

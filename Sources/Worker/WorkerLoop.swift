@@ -93,6 +93,9 @@ final class WorkerLoop {
         let address = options.addresses[attempts % options.addresses.count]
         do {
             let endpoint = try address.resolved()
+            guard endpoint.isLoopback || !options.isConfinedToLoopback else {
+                throw WorkerError("\(endpoint) may be another machine, and this worker was given no keys for it")
+            }
             options.log(.connecting(endpoint))
             let connection = try Connection(
                 endpoint, security: options.security, context: context, wakeUp: wakeUp)

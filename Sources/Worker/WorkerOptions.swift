@@ -10,6 +10,8 @@ public struct WorkerOptions: Sendable {
     public var addresses: [Address]
     /// This worker's keys and the coordinator's; `.none` where that asks for none.
     public var security = Security.none
+    /// Whether an address that a file names is used only where it is this machine.
+    public var isConfinedToLoopback = false
     public var name: String
     /// Windows computed together, 1 … `Limits.windows`.
     public var batch: Int

@@ -96,7 +96,8 @@ public struct WorkerCommand: ParsableCommand {
             throw ValidationError("--connect \(text) names no port: give the one that the coordinator printed.")
         }
         guard key == nil, !insecure else { return }
-        if case .endpoint(let endpoint) = address, endpoint.isLoopback { return }
+        // What a file names is looked at when it is read.
+        guard case .endpoint(let endpoint) = address, !endpoint.isLoopback else { return }
         throw ValidationError(
             "\(text) may be another machine: give --key and --server-key (`tessera keygen` makes keys), tunnel the port "
                 + "(ssh -L 5555:127.0.0.1:5555 HOST) and connect to 127.0.0.1, or pass --insecure on a network where "
@@ -120,6 +121,7 @@ public struct WorkerCommand: ParsableCommand {
             cache: cacheDirectory, patience: patience == 0 ? nil : .seconds(patience), softwareVersion: Version.current,
             log: WorkerLog(isVerbose: verbose).note, makeEngine: { try BLASEngine(model: $0, threads: threads) })
         options.security = try security
+        options.isConfinedToLoopback = key == nil && !insecure
         let worker = try Worker(options)
         let signals = try SignalDrain(worker)
         let outcome = withExtendedLifetime(signals) { worker.run() }

@@ -156,7 +156,9 @@ import Wire
     @Test func creditBeyondReasonGivesNoMoreWindows() throws {
         let coordinator = try open()
         defer { coordinator.shutdown() }
-        _ = try coordinator.submit(CoordinatorTests.request())
+        var wide = try CoordinatorTests.request()
+        wide.region = .box(west: 0, south: 40, east: 14, north: 50)
+        _ = try coordinator.submit(wide)
         let greedy = try connect(coordinator, batch: 2)
         for _ in 0..<5 { try greedy.send(.credit(Credit(windows: 60_000))) }
         try wait(coordinator) { $0.workers.first?.leased == 8 }

@@ -282,9 +282,12 @@ import Testing
             }
             try db.execute(sql: "UPDATE progress SET done = 'three', checksum = 2.5 WHERE tile_column = 50")
         }
+        let reader = try Mosaic(reading: scratch.folder("m"))
+        #expect(!reader.isDone(core))
+        #expect(throws: MosaicError.self) { try reader.tile(zoom: 7, x: 50, y: 40) }
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
-        #expect(!mosaic.isDone(core))
-        #expect(throws: MosaicError.self) { try mosaic.tile(zoom: 7, x: 50, y: 40) }
+        #expect(!mosaic.isDone(core) && mosaic.damaged.count == 1)
+        #expect(try mosaic.tile(zoom: 7, x: 50, y: 40) == nil)
     }
 
     @Test func alteredTileIsNoticedWhenRead() throws {
@@ -295,8 +298,12 @@ import Testing
         var data = try Data(contentsOf: cell)
         data[data.count - 3000] ^= 0x55
         try data.write(to: cell)
+        let reader = try Mosaic(reading: scratch.folder("m"))
+        #expect(throws: MosaicError.self) { try reader.tile(zoom: 7, x: 50, y: 40) }
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
-        #expect(throws: MosaicError.self) { try mosaic.tile(zoom: 7, x: 50, y: 40) }
+        #expect(!mosaic.isDone(core) && mosaic.damaged.count == 1)
+        try mosaic.store([rendered(core, on: world)])
+        #expect(try mosaic.tile(zoom: 7, x: 50, y: 40) != nil)
     }
 
     @Test func fullDiskLosesNothingStored() throws {
