@@ -68,7 +68,7 @@ public final class ZMQSocket {
     /// Keeps the context until the socket is closed.
     private let context: ZMQContext
     private let asksForKeys: Bool
-    private var monitor: HandshakeMonitor?
+    private var monitor: ProblemMonitor?
 
     public init(_ kind: Kind, context: ZMQContext, options: ZMQOptions = ZMQOptions()) throws {
         self.kind = kind
@@ -121,16 +121,19 @@ public final class ZMQSocket {
         }
     }
 
-    /// Take note of handshakes that fail, for `handshakeProblem`; call it before `connect`.
-    public func watchHandshakes() throws {
-        monitor = try HandshakeMonitor(of: pointer, context: context)
+    /// Take note of failures, for `connectionProblem`; call it before `connect`.
+    public func watchConnection() throws {
+        monitor = try ProblemMonitor(of: pointer, context: context)
     }
 
-    /// Return why the latest handshake failed, if one has since the last call.
-    public func handshakeProblem() -> HandshakeProblem? {
-        var latest: HandshakeProblem?
-        while let problem = monitor?.next() { latest = problem }
-        return latest
+    /// Return what is wrong with the connection, if something has failed since the last call: a refusal rather than the
+    /// loss that goes with it.
+    public func connectionProblem() -> ConnectionProblem? {
+        var found: ConnectionProblem?
+        while let problem = monitor?.next() {
+            if found == nil || problem != .lost { found = problem }
+        }
+        return found
     }
 
     /// Send a frame to a peer of a ROUTER.

@@ -14,7 +14,7 @@ final class Connection {
         var options = ZMQOptions()
         options.security = security
         socket = try ZMQSocket(.dealer, context: context, options: options)
-        try socket.watchHandshakes()
+        try socket.watchConnection()
         try socket.connect(endpoint)
         poller = ZMQPoller([socket], wakeUp: wakeUp)
     }
@@ -39,8 +39,8 @@ final class Connection {
         try? socket.abandon()
     }
 
-    /// Why the two sides do not agree to talk, if that has turned out since the last call.
-    func handshakeProblem() -> HandshakeProblem? { socket.handshakeProblem() }
+    /// Why there is no connection, if that has turned out since the last call.
+    func problem() -> ConnectionProblem? { socket.connectionProblem() }
 
     func receive() throws -> Message? {
         try socket.receive()?.message.get()

@@ -121,7 +121,7 @@ final class WorkerLoop {
             disconnect("the coordinator sent: \(error)")
             return nil
         }
-        if let problem = connection.handshakeProblem() {
+        if let problem = connection.problem() {
             disconnect("\(problem)")
             return nil
         }

@@ -12,7 +12,7 @@ final class ScriptedWorker {
         options.security = security
         options.linger = 0
         socket = try ZMQSocket(.dealer, context: ZMQContext(), options: options)
-        try socket.watchHandshakes()
+        try socket.watchConnection()
         try socket.connect(try Endpoint(endpoint))
         poller = ZMQPoller([socket], wakeUp: try WakeUp())
     }
@@ -43,11 +43,11 @@ final class ScriptedWorker {
     }
 
     /// Wait until it turns out that this worker is not let in.
-    func handshakeProblem() throws -> HandshakeProblem? {
+    func handshakeProblem() throws -> ConnectionProblem? {
         let deadline = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < deadline {
             while try socket.receive() != nil {}
-            if let problem = socket.handshakeProblem() { return problem }
+            if let problem = socket.connectionProblem(), problem != .lost { return problem }
             _ = try poller.wait(milliseconds: 10)
         }
         return nil

@@ -23,9 +23,12 @@ final class Cluster {
 
     struct Listening: Decodable {
         var http: String
+        var workers: String
     }
 
     private(set) var http = ""
+    /// Where workers connect to.
+    private(set) var endpoint = ""
 
     func start() throws {
         starts += 1
@@ -44,6 +47,7 @@ final class Cluster {
                 return false
             }
             http = listening.http
+            endpoint = listening.workers
             return true
         }
     }
@@ -101,7 +105,11 @@ final class Cluster {
     }
 
     func wait(_ what: String, _ limit: Duration = .seconds(600), _ condition: (Status) -> Bool) throws {
-        try until(what, limit) { condition(try status()) }
+        try until(what, limit) {
+            // Asking takes a process each time.
+            usleep(200_000)
+            return condition(try status())
+        }
     }
 
     func waitUntilFinished() throws {

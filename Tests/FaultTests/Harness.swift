@@ -121,7 +121,7 @@ func until(_ what: String, _ limit: Duration = .seconds(300), _ condition: () th
 struct Picture {
     var seed = 7
     var levels = 2
-    var steps = Extent.pick(4, full: 8)
+    var steps = Extent.pick(6, full: 24)
     /// Longitude and latitude well inside of tile corners of zoom 9.
     var box = "--bbox=7.041,45.101,9.107,46.009"
 

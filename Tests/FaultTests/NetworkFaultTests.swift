@@ -44,9 +44,11 @@ import Testing
         }
     }
 
-    private static let isPossible = Extent.isRoot && FileManager.default.fileExists(atPath: "/dev/net/tun")
+    private static let isPossible =
+        Extent.isRoot && FileManager.default.fileExists(atPath: "/dev/net/tun")
+        && ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"].contains { FileManager.default.isExecutableFile(atPath: $0) }
 
-    @Test(.enabled(if: isPossible, "network namespaces need root and /dev/net/tun"))
+    @Test(.enabled(if: isPossible, "network namespaces need root, iproute2 and /dev/net/tun"))
     func linesThatDelayLoseAndBreak() throws {
         let cluster = try Cluster()
         let network = try Network(cluster.scratch, hosts: 3)
@@ -85,7 +87,7 @@ import Testing
         try cluster.expectUndisturbed()
     }
 
-    @Test(.enabled(if: isPossible, "network namespaces need root and /dev/net/tun"))
+    @Test(.enabled(if: isPossible, "network namespaces need root, iproute2 and /dev/net/tun"))
     func withoutKeysNobodyListensToTheNetwork() throws {
         let scratch = try Scratch()
         let network = try Network(scratch, hosts: 1)

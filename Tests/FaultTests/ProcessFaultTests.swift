@@ -7,6 +7,7 @@ import Testing
         var chance = Chance()
         let cluster = try Cluster()
         try cluster.start()
+        cluster.listen = cluster.endpoint
         for name in ["a", "b"] { try cluster.worker(name) }
         var picture = Picture()
         try cluster.submit(picture)

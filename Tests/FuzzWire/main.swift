@@ -19,6 +19,14 @@ func fail(_ reason: String) -> Never {
     exit(1)
 }
 
+func wait(_ what: String, until condition: () -> Bool) {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !condition() {
+        if ContinuousClock.now > deadline { fail("waited in vain for \(what)") }
+        usleep(10_000)
+    }
+}
+
 func report(_ what: String, _ runs: Int, _ seconds: Double, before: Int, _ more: String) {
     let grown = residentBytes() - before
     print(
@@ -73,13 +81,13 @@ func fuzzCoordinator(_ frames: [[UInt8]], _ chance: inout Chance) throws {
             model: reference + "/small/model.safetensors", sampler: "ddim:2"))
     let honest = HonestWorker(coordinator.endpoint)
     honest.start()
+    wait("the honest worker to begin") { honest.done > 0 }
     let start = ContinuousClock.now
     var before = residentBytes()
     var connections = 0
     var sent = 0
     var attacker: Attacker?
     while sent < runs {
-        if sent >= runs / 10, sent - runs / 10 < 1 { before = residentBytes() }
         if attacker == nil {
             connections += 1
             attacker = try Attacker(coordinator.endpoint)
@@ -97,10 +105,10 @@ func fuzzCoordinator(_ frames: [[UInt8]], _ chance: inout Chance) throws {
     attacker = nil
     let seconds = (.now - start) / .seconds(1)
     let during = honest.done
+    wait("the honest worker to go on") { honest.done > during }
     honest.stop()
-    let done = coordinator.status().jobs.first?.progress.done ?? 0
-    guard during > 0, done >= during else {
-        fail("the honest worker got \(during) windows done, the coordinator knows of \(done)")
+    wait("what the honest worker did to be committed") {
+        (coordinator.status().jobs.first?.progress.done ?? 0) >= honest.done
     }
     guard coordinator.status().jobs.first?.error == nil else {
         fail("the job stopped: \(coordinator.status().jobs.first?.error ?? "")")

@@ -28,7 +28,7 @@ import Wire
     private enum Answer: Equatable {
         /// A message came through, from this key.
         case heard(CurveKey?)
-        case refused(HandshakeProblem)
+        case refused(ConnectionProblem)
         case silence
     }
 
@@ -38,7 +38,7 @@ import Wire
         options.linger = 0
         options.security = security
         let dealer = try ZMQSocket(.dealer, context: ZMQContext(), options: options)
-        try dealer.watchHandshakes()
+        try dealer.watchConnection()
         try dealer.connect(server.endpoint)
         let deadline = ContinuousClock.now + patience
         var sent = false
@@ -48,7 +48,7 @@ import Wire
                 #expect(try received.message.get() == .credit(Credit(windows: 3)))
                 return .heard(received.key)
             }
-            if let problem = dealer.handshakeProblem() { return .refused(problem) }
+            if let problem = dealer.connectionProblem(), problem != .lost { return .refused(problem) }
             try server.poller.wait(milliseconds: 10)
         }
         return .silence
@@ -110,11 +110,11 @@ import Wire
         client.linger = 0
         client.security = .client(worker, server: coordinator.publicKey)
         let dealer = try ZMQSocket(.dealer, context: ZMQContext(), options: client)
-        try dealer.watchHandshakes()
+        try dealer.watchConnection()
         try dealer.connect(endpoint)
         let poller = ZMQPoller([router], wakeUp: try WakeUp())
         let deadline = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < deadline, dealer.handshakeProblem() == nil {
+        while ContinuousClock.now < deadline, dealer.connectionProblem() == nil {
             #expect(try dealer.send(.credit(Credit(windows: 3))) == .wouldBlock)
             try poller.wait(milliseconds: 20)
         }
@@ -131,7 +131,7 @@ import Wire
         options.linger = 0
         options.security = .client(worker, server: coordinator.publicKey)
         let dealer = try ZMQSocket(.dealer, context: ZMQContext(), options: options)
-        try dealer.watchHandshakes()
+        try dealer.watchConnection()
         try dealer.connect(server.endpoint)
         var received: Received?
         let deadline = ContinuousClock.now + .seconds(20)
@@ -142,9 +142,9 @@ import Wire
         }
         shared.value.withLock { $0 = false }
         ZMQSocket.cut(try #require(received).connection)
-        var problem: HandshakeProblem?
-        while problem == nil, ContinuousClock.now < deadline {
-            problem = dealer.handshakeProblem()
+        var problem: ConnectionProblem?
+        while problem == nil || problem == .lost, ContinuousClock.now < deadline {
+            problem = dealer.connectionProblem() ?? problem
             try server.poller.wait(milliseconds: 10)
         }
         #expect(problem == .notAllowed)

@@ -1,8 +1,10 @@
 internal import CZMQ
 internal import Foundation
 
-/// Why the other side and a connecting socket cannot agree.
-public enum HandshakeProblem: Hashable, Sendable, CustomStringConvertible {
+/// Why a connecting socket has no connection.
+public enum ConnectionProblem: Hashable, Sendable, CustomStringConvertible {
+    /// There was one, and it ended.
+    case lost
     /// The server knows the client's key and does not let it in.
     case notAllowed
     /// One side speaks CURVE, the other does not.
@@ -12,6 +14,7 @@ public enum HandshakeProblem: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
+        case .lost: "the connection was lost"
         case .notAllowed:
             "the coordinator does not let this key in: `tessera workers allow KEY` there, with this worker's public key"
         case .otherMechanism:
@@ -23,16 +26,16 @@ public enum HandshakeProblem: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Hears of handshakes of a socket that fail; it belongs to the socket's thread.
-final class HandshakeMonitor {
+/// Hears of a socket's connections and handshakes that fail; it belongs to the socket's thread.
+final class ProblemMonitor {
     private let observed: UnsafeMutableRawPointer
     private let events: UnsafeMutableRawPointer
 
     init(of socket: UnsafeMutableRawPointer, context: ZMQContext) throws {
-        let address = "inproc://handshakes-\(UUID().uuidString)"
+        let address = "inproc://problems-\(UUID().uuidString)"
         let wanted =
             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-            | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+            | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED
         guard zmq_socket_monitor(socket, address, wanted) == 0, let events = zmq_socket(context.pointer, ZMQ_PAIR)
         else { throw TransportError.last("watch a connection") }
         observed = socket
@@ -49,7 +52,7 @@ final class HandshakeMonitor {
     }
 
     /// Return the next problem; nil where there is no more.
-    func next() -> HandshakeProblem? {
+    func next() -> ConnectionProblem? {
         var frame = [UInt8](repeating: 0, count: 512)
         while zmq_recv(events, &frame, frame.count, ZMQ_DONTWAIT) >= 2 {
             let event = Int32(frame[0]) | Int32(frame[1]) << 8
@@ -58,6 +61,7 @@ final class HandshakeMonitor {
             case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return .notAllowed
             case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return .otherMechanism
             case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return .hungUp
+            case ZMQ_EVENT_DISCONNECTED: return .lost
             default: continue
             }
         }
