@@ -9,12 +9,15 @@ BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
+FUZZ_RUNS ?= 1000000
+
 .PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results
-.PHONY: bench-engine bench-window bench-dispatch bench-scale sim clean
+.PHONY: bench-engine bench-window bench-dispatch bench-scale sim faults fuzz clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
 	@echo "make test    every test (sets up a Python environment for the reference checks)"
+	@echo "make faults  kills, cuts and broken disks in full; make fuzz: a million hostile frames"
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
 	@echo "make sim SEEDS=10000            simulated clusters, one from each seed; SEED=N replays one"
@@ -64,8 +67,19 @@ test-python: $(VENV)/ready
 
 test-swift: deps reference
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
-	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --skip EndToEndTests
-	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter EndToEndTests --no-parallel
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --skip 'EndToEndTests|FaultTests'
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter 'EndToEndTests|FaultTests' --no-parallel
+
+# Kills, cuts and broken disks in full, as docs/durability.md tells; some of it needs root.
+faults: deps reference
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	TESSERA_FAULTS=all TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter FaultTests --no-parallel
+
+# A million hostile frames for the decoder, under two fuzzers, and a million for a live coordinator.
+fuzz: deps reference
+	$(BUILD) --product fuzz-wire
+	Tests/Fuzz/run.sh $(FUZZ_RUNS)
+	TESSERA_REFERENCE=$(REFERENCE) .build/release/fuzz-wire $(FUZZ_RUNS)
 
 lint: deps
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

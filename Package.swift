@@ -16,6 +16,7 @@ let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -36,6 +37,7 @@ let package = Package(
     products: [
         .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
+        .executable(name: "fuzz-wire", targets: ["fuzz-wire"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
         .executable(name: "bench-dispatch", targets: ["bench-dispatch"]),
         .executable(name: "bench-scale", targets: ["bench-scale"]),
@@ -81,7 +83,8 @@ let package = Package(
         module("WorkerCommand", ["Worker", "BLASEngine", "Wire", arguments]),
         module("Fleet", ["CFleet"]),
         module(
-            "Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, httpTypes, logging, nio],
+            "Monitor",
+            ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, hummingbirdCore, httpTypes, logging, nio],
             resources: [.embedInCode("Page")]),
         .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
         .executableTarget(
@@ -115,10 +118,18 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", arguments,
+                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", "Wire",
+                arguments,
             ], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["tessera", "tessera-worker", "Canvas", "Pyramid"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FaultTests", dependencies: ["tessera", "tessera-worker", "fuzz-wire"], exclude: ["relay.py"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "fuzz-wire", dependencies: ["Canvas", "Coordinator", "Scheduling", "Wire", logging],
+            path: "Tests/FuzzWire",
             swiftSettings: settings),
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),

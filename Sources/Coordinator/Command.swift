@@ -19,14 +19,23 @@ enum Command: Sendable {
     case prepared(Lease, Result<[WindowRequest], StoreFailure>)
     case stored(JobID, [Core])
     case unstored(JobID, [Core], StoreFailure)
+    /// A damaged file was set aside; these cores are what is left.
+    case repaired(JobID, done: [CoreSet], StoreFailure)
     /// The overviews of a finished job are complete.
     case finalized(JobID, StoreFailure?)
-    case shutdown
+    /// The list of allowed keys has changed.
+    case allowListChanged
+    case shutdown(keepsWorkers: Bool)
 }
 
 /// Why pixels could not be read or kept.
 struct StoreFailure: Error, CustomStringConvertible {
     let description: String
+    /// Whether the cause is gone, so that the job may go on.
+    let isRepaired: Bool
 
-    init(_ error: any Error) { description = String(describing: error) }
+    init(_ error: any Error, isRepaired: Bool = false) {
+        description = String(describing: error)
+        self.isRepaired = isRepaired
+    }
 }

@@ -4,7 +4,7 @@ public import Logging
 public import Pyramid
 public import Scheduling
 import Synchronization
-import Wire
+public import Wire
 
 /// The coordinator of one directory of mosaics: takes jobs, leases their windows to workers, and keeps the pixels.
 ///
@@ -19,6 +19,10 @@ public final class Coordinator: Sendable {
         public var heartbeat: Duration
         /// Whether an address that is not loopback may be used without keys.
         public var allowInsecure: Bool
+        /// The coordinator's keys; with them, only workers with allowed keys get in.
+        public var keys: CurveKeyPair?
+        /// The list of allowed keys; nil is the file `workers.allowed` in the directory.
+        public var allowList: URL?
         /// Whether the directory itself is the one mosaic (`render`), rather than holding one folder a mosaic (`serve`).
         public var singleMosaic: Bool
         /// Whether to take up the jobs that the directory's database holds, finished ones too, so that they are shown.
@@ -28,12 +32,15 @@ public final class Coordinator: Sendable {
 
         public init(
             directory: URL, listen: String = "tcp://127.0.0.1:*", heartbeat: Duration = .seconds(2),
-            allowInsecure: Bool = false, singleMosaic: Bool = false, takesUpJobs: Bool = true
+            allowInsecure: Bool = false, keys: CurveKeyPair? = nil, allowList: URL? = nil, singleMosaic: Bool = false,
+            takesUpJobs: Bool = true
         ) {
             self.directory = directory
             self.listen = listen
             self.heartbeat = heartbeat
             self.allowInsecure = allowInsecure
+            self.keys = keys
+            self.allowList = allowList
             self.singleMosaic = singleMosaic
             self.takesUpJobs = takesUpJobs
         }
@@ -47,6 +54,8 @@ public final class Coordinator: Sendable {
     private let store: StoreQueue
     private let jobs: JobStore
     private let library: MosaicLibrary
+    /// nil where no keys are asked for.
+    let allowList: AllowList?
     private let board = StatusBoard()
     private let log: Logger
     private let ended = DispatchGroup()
@@ -58,12 +67,8 @@ public final class Coordinator: Sendable {
     ///   what opening the directory throws.
     public init(_ configuration: Configuration, log: Logger = Logger(label: "tessera.coordinator")) throws {
         let wanted = try Endpoint(configuration.listen)
-        guard wanted.isLoopback || configuration.allowInsecure else {
-            throw CoordinatorError(
-                .insecure,
-                "\(wanted) can be reached from other machines, and this version has no encryption yet: anyone who reaches "
-                    + "it could read and write the mosaic. Listen on tcp://127.0.0.1:PORT (and tunnel with ssh -R), or pass "
-                    + "--insecure on a network where every machine is trusted")
+        guard wanted.isLoopback || configuration.allowInsecure || configuration.keys != nil else {
+            throw CoordinatorError(.insecure, Self.howToSecure(wanted))
         }
         try FileManager.default.createDirectory(at: configuration.directory, withIntermediateDirectories: true)
         commands = Mailbox<Command>()
@@ -73,18 +78,28 @@ public final class Coordinator: Sendable {
             wakeUp.wake()
         }
         jobs = try JobStore(directory: configuration.directory)
+        allowList = try configuration.keys.map { _ in
+            try AllowList(configuration.allowList ?? configuration.directory.appending(path: AllowList.fileName))
+        }
         library = MosaicLibrary(directory: configuration.directory, isSingle: configuration.singleMosaic)
         self.configuration = configuration
         self.log = log
         let board = self.board
         endpoint = try Self.start(
             ended: ended,
-            loop: { [commands, wakeUp, store, jobs, heartbeat = configuration.heartbeat] in
-                let router = try ZMQSocket(.router, context: ZMQContext())
+            loop: { [commands, wakeUp, store, jobs, allowList, configuration] in
+                let context = try ZMQContext()
+                let gate = try allowList.map { list in try CurveGate(context: context) { list.admits($0) } }
+                var options = ZMQOptions()
+                options.maximumMessage = Limits.workerMessage
+                options.security = configuration.keys.map { .server($0) } ?? .none
+                let router = try ZMQSocket(.router, context: context, options: options)
+                let watch = try ConnectionWatch(router, context: context)
                 let endpoint = try router.bind(wanted)
                 return SocketLoop(
-                    epoch: try jobs.beginSession(), heartbeat: heartbeat, router: router, endpoint: endpoint,
-                    wakeUp: wakeUp, commands: commands, store: store, jobStore: jobs, log: log,
+                    epoch: try jobs.beginSession(), heartbeat: configuration.heartbeat, router: router,
+                    endpoint: endpoint, wakeUp: wakeUp, commands: commands, store: store, jobStore: jobs,
+                    admission: Admission(allowed: allowList, watch: watch, gate: gate), log: log,
                     publish: { status in board.set(status) })
             }, log: log,
             failed: { [directory = configuration.directory] error in board.fail(Self.report(error, in: directory)) }
@@ -263,6 +278,7 @@ public final class Coordinator: Sendable {
     public func status() -> Status {
         var status = board.get()
         status.endpoint = endpoint
+        status.serverKey = configuration.keys?.publicKey.description
         return status
     }
 
@@ -274,17 +290,18 @@ public final class Coordinator: Sendable {
         try library.opened(name)?.tile(zoom: tile.zoom, x: tile.x, y: tile.y)
     }
 
-    /// Stop: lease no more, ask the workers to end, commit what has arrived, and close.
+    /// Stop: lease no more, part from the workers, commit what has arrived, and close.
     ///
     /// It waits at most ten seconds for workers; what they had in hand is rendered again next time.
-    public func shutdown() {
-        put(.shutdown)
+    /// - Parameter keepsWorkers: Whether workers shall wait for this coordinator to come back, rather than end.
+    public func shutdown(keepsWorkers: Bool = false) {
+        put(.shutdown(keepsWorkers: keepsWorkers))
         ended.wait()
         store.flush()
         library.close()
     }
 
-    private func put(_ command: Command) {
+    func put(_ command: Command) {
         commands.put(command)
         wakeUp.wake()
     }

@@ -4,6 +4,8 @@ public struct CoordinatorError: Error, Hashable, Sendable, CustomStringConvertib
         case unknownJob
         case unknownWorker
         case badRequest
+        /// No keys are asked for here.
+        case keyless
         /// The address is not loopback, and no keys protect it.
         case insecure
         case stopped

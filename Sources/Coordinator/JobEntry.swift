@@ -6,6 +6,8 @@ import Scheduling
 struct JobEntry {
     let job: PreparedJob
     var priority: Int
+    /// Which workers may render it; narrowed when an exact job is pinned.
+    var profile: ProfileRule
     var meter = RateMeter()
     private(set) var failures: [WindowFailure] = []
     var error: String?
@@ -15,8 +17,9 @@ struct JobEntry {
     /// Failures that are told one by one; of the rest, how many there are.
     private static let toldFailures = 1000
 
-    init(_ job: PreparedJob) {
+    init(_ job: PreparedJob, profile: ProfileRule) {
         self.job = job
+        self.profile = profile
         priority = job.request.priority
     }
 

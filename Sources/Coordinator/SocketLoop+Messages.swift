@@ -6,15 +6,15 @@ import Wire
 
 extension SocketLoop {
     /// Take in a message from a worker.
-    func receive(_ message: Message, from peer: PeerID) {
-        if case .hello(let hello) = message { return join(hello, from: peer) }
+    func receive(_ message: Message, from peer: PeerID, key: CurveKey?) {
+        if case .hello(let hello) = message { return join(hello, from: peer, key: key) }
         guard let id = peers[peer] else {
             if case .bye = message { return }
             return reply(.refuse(Refusal(code: .unknownSession, reason: "register first")), to: peer)
         }
         sessions[id]?.heard = now
         switch message {
-        case .credit(let credit): handle(.credited(id, windows: credit.windows))
+        case .credit(let credit): self.credit(id, credit.windows)
         case .heartbeat(let beat): hear(beat, from: id)
         case .progress(let step): handle(.progressed(id, LeaseReference(id: step.lease, epoch: step.epoch)))
         case .result(let result): receive(result, from: id)
@@ -40,10 +40,11 @@ extension SocketLoop {
     }
 
     private func receive(_ result: WindowResult, from id: WorkerID) {
-        guard let lease = sessions[id]?.leases[result.lease]?.lease, let entry = jobs[lease.job] else {
+        guard let open = sessions[id]?.leases[result.lease], let entry = jobs[open.lease.job] else {
             log.info("late result dropped", metadata: ["window": "\(result.core)", "lease": "\(result.lease)"])
             return
         }
+        let lease = open.lease
         let reference = LeaseReference(id: result.lease, epoch: result.epoch)
         let isWhole = result.offset == 0 && result.payload.count == result.total
         if isWhole, scheduler.job(of: result.core, under: reference, of: id) == nil {
@@ -61,6 +62,8 @@ extension SocketLoop {
             sessions[id]?.windowsDone += 1
             sessions[id]?.computeSeconds += result.seconds
             sessions[id]?.close(1, of: result.lease)
+            admission.note(age: now - open.since)
+            if let peer = sessions[id]?.peer { admission.earn(peer, bytes: pixels.count) }
             store.keep(pixels, of: result.core, for: entry.job, profile: profile)
         } catch {
             expel(id, "\(error)")
@@ -106,6 +109,9 @@ extension SocketLoop {
         let begin = min(Int(request.offset), model.count)
         let end = min(begin + request.length, model.count)
         guard begin < end else { return expel(id, "a model request beyond the file's end") }
+        guard (sessions[id]?.outbox.count ?? 0) < Admission.pendingChunks else {
+            return expel(id, "it asks for more of the model without reading what was sent")
+        }
         send(
             .modelChunk(
                 ModelChunk(
@@ -147,7 +153,9 @@ extension SocketLoop {
             for core in lease.cores {
                 log.debug("window leased", metadata: about(lease.job, core, lease.worker, lease.id))
             }
-            sessions[lease.worker]?.leases[lease.id] = Session.OpenLease(lease: lease, windows: lease.cores.count)
+            sessions[lease.worker]?.leases[lease.id] = Session.OpenLease(
+                lease: lease, windows: lease.cores.count, since: now)
+            sessions[lease.worker]?.unspent -= lease.cores.count
             store.prepare(lease, of: entry.job)
         case .revoke(let worker, let lease):
             sessions[worker]?.leases[lease.id] = nil
@@ -172,6 +180,7 @@ extension SocketLoop {
             log.error("window failed", metadata: ["job": "\(id)", "window": "\(core)", "reason": "\(reason)"])
             jobs[id]?.fail(core, reason)
         case .pinned(let id, let profile):
+            jobs[id]?.profile = .only(profile)
             do {
                 try jobStore.set(profile: profile, of: id)
             } catch {

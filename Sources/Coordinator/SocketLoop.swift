@@ -28,6 +28,7 @@ final class SocketLoop {
     var peers: [PeerID: WorkerID] = [:]
     /// Sessions with messages that the socket could not take yet.
     private var backlogged: Set<WorkerID> = []
+    var admission: Admission
     private var nextWorker: UInt64 = 1
     private var nextTick = Duration.zero
     private var nextHeartbeat = Duration.zero
@@ -37,7 +38,7 @@ final class SocketLoop {
 
     init(
         epoch: UInt64, heartbeat: Duration, router: ZMQSocket, endpoint: Endpoint, wakeUp: WakeUp,
-        commands: Mailbox<Command>, store: StoreQueue, jobStore: JobStore, log: Logger,
+        commands: Mailbox<Command>, store: StoreQueue, jobStore: JobStore, admission: Admission, log: Logger,
         publish: @escaping (Status) -> Void
     ) {
         self.epoch = epoch
@@ -47,6 +48,7 @@ final class SocketLoop {
         self.commands = commands
         self.store = store
         self.jobStore = jobStore
+        self.admission = admission
         var log = log
         log[metadataKey: "epoch"] = "\(epoch)"
         self.log = log
@@ -78,9 +80,9 @@ final class SocketLoop {
     private func receiveAll() throws {
         for _ in 0..<1024 {
             guard let received = try router.receive() else { return }
-            guard let peer = received.peer else { continue }
+            guard let peer = received.peer, admit(received, from: peer) else { continue }
             switch received.message {
-            case .success(let message): receive(message, from: peer)
+            case .success(let message): receive(message, from: peer, key: received.key)
             case .failure(let error):
                 log.warning("a message that cannot be read", metadata: ["peer": "\(peer)", "error": "\(error)"])
                 reply(.refuse(Refusal(code: .badMessage, reason: "\(error)")), to: peer)
@@ -92,7 +94,7 @@ final class SocketLoop {
         switch command {
         case .submit(let job, let done, let profile, let published):
             if jobs[job.id] == nil { order.append(job.id) }
-            jobs[job.id] = JobEntry(job)
+            jobs[job.id] = JobEntry(job, profile: profile)
             store.begin(job)
             handle(
                 .submitted(
@@ -121,7 +123,7 @@ final class SocketLoop {
             stop(job: lease.job, because: failure)
             let reference = LeaseReference(id: lease.id, epoch: lease.epoch)
             sessions[lease.worker]?.close(lease.cores.count, of: lease.id)
-            handle(.credited(lease.worker, windows: lease.cores.count))
+            credit(lease.worker, lease.cores.count)
             handle(.failed(lease.worker, reference, lease.cores, .returned, reason: failure.description))
         case .stored(let id, let cores):
             jobs[id]?.meter.add(cores.count, at: now)
@@ -129,16 +131,20 @@ final class SocketLoop {
         case .unstored(let id, let cores, let failure):
             stop(job: id, because: failure)
             handle(.unstored(id, cores))
+        case .repaired(let id, let done, let failure): restart(id, done: done, because: failure)
         case .finalized(let id, let failure):
             jobs[id]?.isFinalized = true
             if let failure { jobs[id]?.error = failure.description }
             record(.finished, of: id)
             nextPublish = .zero
-        case .shutdown:
+        case .allowListChanged: enforceAllowList()
+        case .shutdown(let keepsWorkers):
             isStopping = true
             stopDeadline = now + .seconds(10)
             for id in order where jobs[id] != nil { handle(.paused(id)) }
-            for id in sessions.keys.sorted() { drain(id, now: true, reason: "the coordinator stops") }
+            for id in sessions.keys.sorted() {
+                if keepsWorkers { dismiss(id) } else { drain(id, now: true, reason: "the coordinator stops") }
+            }
         }
     }
 
@@ -158,9 +164,21 @@ final class SocketLoop {
 
     /// Pause a job whose pixels cannot be read or kept; nothing stored is lost.
     private func stop(job id: JobID, because failure: StoreFailure) {
+        guard !failure.isRepaired else { return }
         log.error("job stopped", metadata: ["job": "\(id)", "error": "\(failure)"])
         jobs[id]?.error = failure.description
         handle(.paused(id))
+        nextPublish = .zero
+    }
+
+    /// Begin a job anew from what is stored, after a damaged file was repaired.
+    private func restart(_ id: JobID, done: [CoreSet], because failure: StoreFailure) {
+        guard let entry = jobs[id], scheduler.progress(of: id)?.phase == .running else { return }
+        log.error("damage repaired", metadata: ["job": "\(id)", "error": "\(failure)"])
+        handle(.cancelled(id))
+        handle(
+            .submitted(
+                id, plan: entry.job.plan, done: done, priority: entry.priority, profile: entry.profile))
         nextPublish = .zero
     }
 
@@ -188,6 +206,7 @@ final class SocketLoop {
             nextTick = now + .seconds(1)
             handle(.ticked)
             try audit()
+            police()
         }
         if now >= nextHeartbeat {
             nextHeartbeat = now + heartbeat
@@ -211,7 +230,7 @@ final class SocketLoop {
 
     // MARK: - Workers
 
-    func join(_ hello: Hello, from peer: PeerID) {
+    func join(_ hello: Hello, from peer: PeerID, key: CurveKey?) {
         guard hello.protocolVersion == Message.protocolVersion else {
             let reason =
                 "the coordinator speaks protocol \(Message.protocolVersion) (tessera \(Version.current)), "
@@ -226,10 +245,13 @@ final class SocketLoop {
             reply(.refuse(Refusal(code: .unknownSession, reason: "registered already: register again")), to: peer)
             return
         }
-        for session in sessions.values where session.hello.workerID == hello.workerID { remove(session.id) }
+        for session in sessions.values where session.hello.workerID == hello.workerID && session.key == key {
+            remove(session.id)
+        }
+        if let refusal = refusal(of: hello, key: key) { return reply(.refuse(refusal), to: peer) }
         let id = WorkerID(nextWorker)
         nextWorker += 1
-        sessions[id] = Session(id: id, peer: peer, hello: hello, now: now)
+        sessions[id] = Session(id: id, peer: peer, hello: hello, key: key, now: now)
         peers[peer] = id
         log.info(
             "worker joined",
@@ -257,6 +279,13 @@ final class SocketLoop {
         sessions[id]?.isDraining = true
         send(.drain(Drain(mode: now ? .now : .finish, reason: reason)), to: id)
         handle(.draining(id))
+    }
+
+    /// Part from a worker, which looks for this coordinator again.
+    private func dismiss(_ id: WorkerID) {
+        guard let peer = sessions[id]?.peer else { return }
+        reply(.bye(Bye(reason: "the coordinator stops; it may come back")), to: peer)
+        remove(id)
     }
 
     private func assign(_ lease: Lease, _ windows: [WindowRequest]) {

@@ -30,9 +30,12 @@ final class StoreQueue: Sendable {
     /// Read the conditions of a lease's windows; answers `prepared`.
     func prepare(_ lease: Lease, of job: PreparedJob) {
         guard keepsPixels else { return reply(.prepared(lease, .success(lease.cores.map(job.blankRequest)))) }
-        queue.async { [reply] in
-            let windows = Result { try lease.cores.map(job.request(for:)) }
-            reply(.prepared(lease, windows.mapError(StoreFailure.init)))
+        queue.async { [self] in
+            do {
+                reply(.prepared(lease, .success(try lease.cores.map(job.request(for:)))))
+            } catch {
+                reply(.prepared(lease, .failure(failure(error, of: job))))
+            }
         }
     }
 
@@ -88,8 +91,16 @@ final class StoreQueue: Sendable {
                 try job.output.update(after: cores)
                 reply(.stored(id, cores))
             } catch {
-                reply(.unstored(id, cores, StoreFailure(error)))
+                reply(.unstored(id, cores, failure(error, of: job)))
             }
         }
+    }
+
+    /// Repair what can be, and say what happened.
+    private func failure(_ error: any Error, of job: PreparedJob) -> StoreFailure {
+        guard job.repair(after: error) else { return StoreFailure(error) }
+        let failure = StoreFailure(error, isRepaired: true)
+        reply(.repaired(job.id, done: job.doneCores(), failure))
+        return failure
     }
 }

@@ -10,7 +10,7 @@ struct APIRoutes {
     let queue: BlockingQueue
     let maximumBody: Int
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<MonitorContext>) {
         router.get("healthz") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
@@ -50,10 +50,21 @@ struct APIRoutes {
         }
         api.get("workers") { _, _ in Response.json(source.status().workers) }
         api.post("workers/{id}/drain") { request, context in try await drain(request, context) }
+        api.get("keys") { _, _ in Response.json(source.allowedKeys()) }
+        api.post("keys") { request, _ in
+            let key: WorkerKey = try await body(of: request)
+            try await queue.run { try source.allow(key) }
+            return Response.json(key, status: .created)
+        }
+        api.post("keys/revoke") { request, _ in
+            let key: WorkerKey = try await body(of: request)
+            try await queue.run { try source.revoke(key: key.key) }
+            return Response.json(key)
+        }
         api.get("events") { _, _ in EventStream(source: source).response() }
     }
 
-    private func job(_ context: BasicRequestContext) throws -> JobStatus {
+    private func job(_ context: MonitorContext) throws -> JobStatus {
         let id = try context.parameters.require("id")
         guard let job = source.status().jobs.first(where: { $0.id == id }) else {
             throw MonitorError.notFound("there is no job \"\(id)\"")
@@ -61,7 +72,7 @@ struct APIRoutes {
         return job
     }
 
-    private func change(_ context: BasicRequestContext, _ action: (String) throws -> Void) throws -> Response {
+    private func change(_ context: MonitorContext, _ action: (String) throws -> Void) throws -> Response {
         let id = try job(context).id
         try action(id)
         return .json(JobCreated(id: id))
@@ -80,7 +91,7 @@ struct APIRoutes {
         return .json(JobCreated(id: id), status: .created, headers: [.location: "/api/v1/jobs/\(id)"])
     }
 
-    private func drain(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    private func drain(_ request: Request, _ context: MonitorContext) async throws -> Response {
         let text = try context.parameters.require("id")
         guard let id = UInt64(text) else {
             throw HTTPError(.badRequest, message: "a worker's id is a whole number, not \"\(text)\"")

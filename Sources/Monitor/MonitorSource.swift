@@ -24,6 +24,11 @@ public protocol MonitorSource: Sendable {
     /// Everything that is known, for a bug report; called off the cooperative pool.
     func dump() throws -> StateDump
     func drain(worker: UInt64, now: Bool, reason: String) throws
+    /// The workers' keys that are let in.
+    func allowedKeys() -> [WorkerKey]
+    func allow(_ key: WorkerKey) throws
+    /// - Throws: `MonitorError.notFound` where the key was not allowed.
+    func revoke(key: String) throws
 }
 
 /// A tile as it is sent to viewers.

@@ -169,7 +169,7 @@ final class CellFile: Sendable {
     }
 
     /// Only integers within bounds, whatever a damaged file holds.
-    private static let selectProgress = """
+    static let selectProgress = """
         SELECT CAST(zoom_level AS INTEGER), CAST(tile_column AS INTEGER), CAST(tile_row AS INTEGER),
             coalesce(CAST(done AS INTEGER), 0), coalesce(CAST(checksum AS INTEGER), 0), CAST(sources AS INTEGER)
         FROM progress
@@ -177,7 +177,7 @@ final class CellFile: Sendable {
             AND tile_column BETWEEN -\(1 << 40) AND \(1 << 40) AND tile_row BETWEEN -\(1 << 40) AND \(1 << 40)
         """
 
-    private static func progress(_ row: Row) -> Progress {
+    static func progress(_ row: Row) -> Progress {
         let sources: Int64? = row[5]
         return Progress(
             tile: Tile(zoom: row[0], x: row[1], tmsRow: row[2]), done: UInt64(bitPattern: row[3]),
@@ -211,6 +211,8 @@ final class CellFile: Sendable {
     }
 
     func close() { try? queue.close() }
+
+    func read<Result>(_ body: (Database) throws -> Result) throws -> Result { try run { try queue.read(body) } }
 
     private func run<Result>(_ body: () throws -> Result) throws -> Result {
         do {

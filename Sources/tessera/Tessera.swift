@@ -34,6 +34,10 @@ struct Tessera: ParsableCommand {
                     ResumeCommand.self, CancelCommand.self, RetryCommand.self, FirstCommand.self, PriorityCommand.self,
                     WorkersCommand.self, DrainCommand.self,
                 ]),
-            CommandGroup(name: "File", subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self]),
+            CommandGroup(
+                name: "File",
+                subcommands: [
+                    ExportCommand.self, VerifyCommand.self, ModelCommand.self, EvalCommand.self, KeygenCommand.self,
+                ]),
         ])
 }

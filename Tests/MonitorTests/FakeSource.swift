@@ -13,6 +13,7 @@ final class FakeSource: MonitorSource {
         var tiles: [String: MonitorTile] = [:]
         var submitted: [JobRequest] = []
         var calls: [String] = []
+        var keys: [WorkerKey] = []
     }
 
     let state: Mutex<State>
@@ -56,6 +57,17 @@ final class FakeSource: MonitorSource {
     }
     func drain(worker: UInt64, now: Bool, reason: String) throws {
         edit { $0.calls.append("drain \(worker) \(now) \(reason)") }
+    }
+
+    func allowedKeys() -> [WorkerKey] { edit { $0.keys } }
+    func allow(_ key: WorkerKey) throws { edit { $0.keys.append(key) } }
+
+    func revoke(key: String) throws {
+        let was = edit { state in
+            defer { state.keys.removeAll { $0.key == key } }
+            return state.keys.contains { $0.key == key }
+        }
+        if !was { throw MonitorError.notFound("the key \(key) is not allowed anyway") }
     }
 
     static let standard = """

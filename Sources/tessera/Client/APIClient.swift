@@ -69,7 +69,7 @@ struct ServerRefusal: Error, CustomStringConvertible {
     let message: String
 
     var description: String {
-        status == 401 ? "\(message) (--token, or TESSERA_TOKEN in the environment)" : message
+        status == 401 ? "\(message) (--token-file, --token, or TESSERA_TOKEN in the environment)" : message
     }
 }
 

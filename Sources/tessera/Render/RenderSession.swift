@@ -51,8 +51,12 @@ final class RenderSession {
             Coordinator.Configuration(directory: directory, singleMosaic: true, takesUpJobs: false))
         var isOpen = true
         defer { if isOpen { coordinator.shutdown() } }
-        let monitor = try http.map { try serve(coordinator, at: $0) }
-        defer { monitor?.stop() }
+        let access = try http.map { _ in try AccessToken(file: directory.appending(path: "token")) }
+        let monitor = try http.map { try serve(coordinator, at: $0, access) }
+        defer {
+            monitor?.server.stop()
+            if let http, let port = monitor?.port { access?.forget(host: http.bareHost, port: port) }
+        }
         let id = try coordinator.submit(request)
         guard !interrupts.happened else { return interrupted(nil) }
         let fleet = try LocalFleet(fleetConfiguration(options, endpoint: coordinator.endpoint))
@@ -65,14 +69,20 @@ final class RenderSession {
         return conclude(outcome, job, workers: options.workers)
     }
 
-    private func serve(_ coordinator: Coordinator, at address: HTTPAddress) throws -> MonitorServer {
+    private func serve(
+        _ coordinator: Coordinator, at address: HTTPAddress, _ access: AccessToken?
+    ) throws -> (server: MonitorServer, port: Int) {
         let server = MonitorServer(
-            source: CoordinatorSource(coordinator), configuration: .init(host: address.bareHost, port: address.port),
+            source: CoordinatorSource(coordinator),
+            configuration: .init(
+                host: address.bareHost, port: address.port, token: access?.text, tokenHint: access?.hint ?? ""),
             logger: Logger(label: "tessera.http"))
-        let url = "http://\(address.host):\(try server.start())/"
+        let port = try server.start()
+        let url = "http://\(address.host):\(port)/"
+        access?.remember(host: address.bareHost, port: port)
         display.say(["page: \(url)"])
         display.emit(.init(event: "listening", http: url))
-        return server
+        return (server, port)
     }
 
     private func fleetConfiguration(_ options: FleetOptions, endpoint: String) throws -> LocalFleet.Configuration {

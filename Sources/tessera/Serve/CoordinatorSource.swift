@@ -3,6 +3,7 @@ import Coordinator
 import Monitor
 import Pyramid
 import Scheduling
+import Wire
 
 /// The coordinator as the monitor sees it.
 struct CoordinatorSource: MonitorSource {
@@ -34,6 +35,20 @@ struct CoordinatorSource: MonitorSource {
         try translated { try coordinator.drain(worker: worker, now: now, reason: reason) }
     }
 
+    func allowedKeys() -> [WorkerKey] {
+        coordinator.allowedWorkers.map { WorkerKey(key: $0.key, name: $0.name) }
+    }
+
+    func allow(_ key: WorkerKey) throws { try translated { try coordinator.allow(key: key.key, name: key.name) } }
+
+    func revoke(key: String) throws {
+        try translated {
+            guard try coordinator.revoke(key: key) else {
+                throw MonitorError.notFound("the key \(key) is not allowed anyway")
+            }
+        }
+    }
+
     private func translated(_ body: () throws -> Void) throws {
         do {
             try body()
@@ -42,6 +57,8 @@ struct CoordinatorSource: MonitorSource {
             case .unknownJob, .unknownWorker: throw MonitorError.notFound(error.description)
             default: throw MonitorError.refused(error.description)
             }
+        } catch let error as KeyError {
+            throw MonitorError.refused(error.description)
         }
     }
 }
