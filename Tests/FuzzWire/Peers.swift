@@ -10,7 +10,6 @@ final class Attacker {
 
     init(_ endpoint: String) throws {
         var options = ZMQOptions()
-        options.linger = 0
         options.reconnectInterval = 10
         socket = try ZMQSocket(.dealer, context: ZMQContext(), options: options)
         try socket.connect(try Endpoint(endpoint))
@@ -19,6 +18,7 @@ final class Attacker {
 
     /// Send a frame; false where there is no room or connection for a second.
     func send(_ frame: [UInt8]) throws -> Bool {
+        while try socket.receive() != nil {}
         for _ in 0..<200 {
             if try socket.send(frame) == .sent { return true }
             while try socket.receive() != nil {}
