@@ -105,10 +105,12 @@ final class Server {
         return #"{"whole": \#(Self.json(time)), "network": \#(Self.json(engine.spent))}"#
     }
 
-    private func job(sampler: String) -> JobDescription {
-        JobDescription(
-            jobID: "bench", model: ModelDigest(bytes: [UInt8](repeating: 0, count: 32))!, modelSize: 1,
-            sampler: sampler, noise: .canvas, seed: 7,
+    private func job(sampler: String) throws -> JobDescription {
+        guard let digest = ModelDigest(hex: model.digest) else {
+            throw EngineError("the model's digest \(model.digest)", remedy: "This is a bug.")
+        }
+        return JobDescription(
+            jobID: "bench", model: digest, modelSize: 1, sampler: sampler, noise: .canvas, seed: 7,
             canvas: Canvas(surface: .plane(metresPerPixel: 100), baseZoom: 0))
     }
 }
