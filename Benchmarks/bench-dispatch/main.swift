@@ -46,7 +46,7 @@ for scenario in arguments.isEmpty ? known : arguments {
     case "store":
         var alone = (tiles: 0, seconds: 0.0)
         let load = Bench.Load(
-            batch: 16, keepsPixels: true, box: .box(west: 10, south: 40, east: 14, north: 43), toTheEnd: true)
+            batch: 16, keepsPixels: true, box: .box(west: 10, south: 40, east: 11.5, north: 41), toTheEnd: true)
         let result = try Bench.run(load) { alone = try Bench.encodingSeconds($0) }
         try show(
             result.row(

@@ -27,7 +27,12 @@ struct APIRoutes {
         api.post("jobs/{id}/retry") { _, context in try change(context, source.retry) }
         api.post("jobs/{id}/first") { request, context in
             let place: FirstRequest = try await body(of: request)
-            let region = try place.region()
+            let region: Region?
+            do {
+                region = try place.region()
+            } catch let error as DecodingError {
+                throw HTTPError(.badRequest, message: Self.explanation(error))
+            }
             return try change(context) { id in
                 do {
                     try source.prefer(region, of: id)
