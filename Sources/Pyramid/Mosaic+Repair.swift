@@ -63,7 +63,7 @@ extension CellStore {
         }
     }
 
-    private var notes: URL { directory.appending(path: "levels/closed.json") }
+    private var notes: URL { directory.appending(path: "closed.json") }
 
     private func name(_ key: Key) -> String { "\(key.level)/\(url(key).lastPathComponent)" }
 

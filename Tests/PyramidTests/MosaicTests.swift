@@ -248,7 +248,7 @@ import Testing
     /// After an orderly end files are trusted by size and time; without it, or where they changed, they are read.
     @Test func filesAreTestedAfterACrashAndWhereTheyChanged() throws {
         let scratch = try Scratch()
-        let note = scratch.url.appending(path: "m/levels/closed.json")
+        let note = scratch.url.appending(path: "m/closed.json")
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
         try mosaic.store([rendered(Core(level: 1, column: 2, row: 2), on: world)])
         mosaic.close()
