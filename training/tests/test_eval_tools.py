@@ -128,6 +128,9 @@ def test_tables_are_filled_between_their_marks(tmp_path):
     assert text.startswith("before\n") and text.endswith("<!-- end -->\nafter\n")
     tables.fill(numbers, page)
     assert page.read_text() == text
+    page.write_text("<!-- table calls-mosaics -->\n<!-- end -->\n")
+    tables.fill(numbers, page)
+    assert "Not measured (`--only calls`)" in page.read_text()
     page.write_text("<!-- table nothing -->\n<!-- end -->\n")
     with pytest.raises(ValueError, match="nothing"):
         tables.fill(numbers, page)

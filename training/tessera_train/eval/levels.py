@@ -171,6 +171,6 @@ def draw(bench: Bench):
         for row, picture in zip(rows, made):
             row.append(picture)
         coarse = np.stack([middle(p, 64) for p in made])
-    heads = ["base map"] + [f"level {k}: {4890 / 4**k:.0f}·cos φ m" for k in range(1, LEVELS + 1)]
+    heads = ["base map"] + [f"level {k}: {4890 / 4**k:.0f} cos(lat) m" for k in range(1, LEVELS + 1)]
     page = sheets.sheet(rows, [name for name, *_ in chosen], heads)
     sheets.save(page, bench.out / "results-cascade.jpg", 78)
