@@ -9,16 +9,25 @@ BUILD := $(SWIFT) build -c release
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
 REFERENCE := $(CURDIR)/.build/reference
 
-.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results clean
+FUZZ_RUNS ?= 1000000
+
+.PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results
+.PHONY: bench-engine bench-window bench-dispatch bench-scale sim faults fuzz clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
 	@echo "make test    every test (sets up a Python environment for the reference checks)"
+	@echo "make faults  kills, cuts and broken disks in full; make fuzz: a million hostile frames"
 	@echo "make build   the commands tessera and tessera-worker, in .build/release"
 	@echo "make deps    the Debian packages"
+	@echo "make sim SEEDS=10000            simulated clusters, one from each seed; SEED=N replays one"
+	@echo "make bench-dispatch ARGS=--json windows through a coordinator, with null workers"
+	@echo "make bench-scale                jobs of up to 10⁸ windows, and restarting one"
 	@echo "make lint    formatting, and whether the generated wire code is current"
 	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
 	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
+	@echo "make bench-engine   the engine against PyTorch and ONNX Runtime, one step (ARGS=--json)"
+	@echo "make bench-window   seconds a finished window, and windows a second (ARGS=--json)"
 
 deps:
 	@scripts/deps.sh
@@ -29,6 +38,19 @@ build: deps
 
 demo: build
 	@scripts/demo.sh "$(DEMO)"
+
+sim: deps
+	$(BUILD) --product cluster-sim
+	.build/release/cluster-sim $(if $(SEED),--seed $(SEED),$(or $(SEEDS),10000))
+
+bench-dispatch: deps
+	$(BUILD) --product bench-dispatch
+	.build/release/bench-dispatch $(ARGS)
+
+bench-scale: deps
+	$(BUILD) --product bench-scale
+	.build/release/bench-scale $(ARGS)
+	.build/release/bench-scale --restart 100000000 $(ARGS)
 
 $(VENV)/ready: training/requirements.txt scripts/venv.sh
 	@scripts/venv.sh $(VENV) $(PYTHON)
@@ -45,8 +67,19 @@ test-python: $(VENV)/ready
 
 test-swift: deps reference
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
-	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --skip EndToEndTests
-	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter EndToEndTests --no-parallel
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --skip 'EndToEndTests|FaultTests'
+	TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter 'EndToEndTests|FaultTests' --no-parallel
+
+# Kills, cuts and broken disks in full, as docs/durability.md tells; some of it needs root.
+faults: deps reference
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	TESSERA_FAULTS=all TESSERA_REFERENCE=$(REFERENCE) $(SWIFT) test --skip-build $(TEST_FLAGS) --filter FaultTests --no-parallel
+
+# A million hostile frames for the decoder, under two fuzzers, and a million for a live coordinator.
+fuzz: deps reference
+	$(BUILD) --product fuzz-wire
+	Tests/Fuzz/run.sh $(FUZZ_RUNS)
+	TESSERA_REFERENCE=$(REFERENCE) .build/release/fuzz-wire $(FUZZ_RUNS)
 
 lint: deps
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
@@ -65,6 +98,21 @@ train-tiny: $(VENV)/ready
 
 results: $(VENV)/ready
 	@scripts/results.sh $(VENV)/bin/python "$(DATA)"
+
+# The peers that the engine is compared with.
+$(VENV)/bench: $(VENV)/ready Benchmarks/requirements.txt
+	@$(VENV)/bin/pip install --quiet --requirement Benchmarks/requirements.txt
+	@touch $@
+
+bench-engine: deps $(VENV)/bench
+	@$(BUILD) --product bench-engine >&2
+	@$(VENV)/bin/python Benchmarks/bench_engine.py $(ARGS)
+
+bench-window: deps $(VENV)/bench
+	@$(BUILD) --product bench-engine >&2
+	@$(BUILD) --product tessera >&2
+	@$(BUILD) --product tessera-worker >&2
+	@$(VENV)/bin/python Benchmarks/bench_window.py $(ARGS)
 
 clean:
 	rm -rf .build $(VENV) $(DEMO)

@@ -13,8 +13,10 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let bits: Target.Dependency = .product(name: "BitCollections", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -35,7 +37,11 @@ let package = Package(
     products: [
         .executable(name: "tessera", targets: ["tessera"]),
         .executable(name: "tessera-worker", targets: ["tessera-worker"]),
+        .executable(name: "fuzz-wire", targets: ["fuzz-wire"]),
         .executable(name: "bench-engine", targets: ["bench-engine"]),
+        .executable(name: "bench-dispatch", targets: ["bench-dispatch"]),
+        .executable(name: "bench-scale", targets: ["bench-scale"]),
+        .executable(name: "cluster-sim", targets: ["cluster-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -54,17 +60,18 @@ let package = Package(
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         .target(name: "CTesseraWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .target(name: "CFleet"),
+        .target(name: "CKernels"),
 
         module("Canvas"),
         module("Noise", ["Canvas"]),
         module("Diffusion"),
         module("Denoiser", [crypto], resources: [.copy("Resources/models")]),
-        module("BLASEngine", ["Denoiser", "COpenBLAS"]),
+        module("BLASEngine", ["Denoiser", "CKernels", "COpenBLAS"]),
         module("Evaluation"),
         module("Raster", ["Canvas", "CPNG", "CGDAL", crypto], resources: [.copy("Resources/world")]),
         module("Pyramid", ["Canvas", "Raster", database]),
         module("Wire", ["Canvas", "CZMQ", "CTesseraWire"]),
-        module("Scheduling", ["Canvas", bits, heap]),
+        module("Scheduling", ["Canvas", bits, deque, heap]),
         module(
             "Coordinator",
             [
@@ -76,7 +83,8 @@ let package = Package(
         module("WorkerCommand", ["Worker", "BLASEngine", "Wire", arguments]),
         module("Fleet", ["CFleet"]),
         module(
-            "Monitor", ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, httpTypes, logging, nio],
+            "Monitor",
+            ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, hummingbirdCore, httpTypes, logging, nio],
             resources: [.embedInCode("Page")]),
         .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
         .executableTarget(
@@ -90,14 +98,19 @@ let package = Package(
         tests("Noise", ["Canvas"]),
         tests("Diffusion", []),
         tests("Denoiser", []),
-        tests("BLASEngine", ["Denoiser"]),
+        tests("BLASEngine", ["CKernels", "Denoiser", "Diffusion"]),
         tests("Evaluation", []),
         tests("Raster", ["Canvas"]),
         tests("Pyramid", ["Canvas", "Raster", database]),
         .testTarget(
             name: "WireTests", dependencies: ["Wire", "Canvas"], exclude: ["golden_frames.py"],
             swiftSettings: settings),
-        tests("Scheduling", ["Canvas"]),
+        .target(
+            name: "ClusterSimulation", dependencies: ["Canvas", "Scheduling", heap], path: "Tests/ClusterSimulation",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cluster-sim", dependencies: ["ClusterSimulation"], path: "Benchmarks/sim", swiftSettings: settings),
+        tests("Scheduling", ["Canvas", "ClusterSimulation"]),
         tests("Worker", ["Canvas", "Denoiser", "Noise", "Diffusion", "Wire", crypto]),
         tests("Coordinator", ["Canvas", "Scheduling", "Wire"]),
         tests("Fleet", ["fleet-probe"]),
@@ -105,15 +118,32 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", arguments,
+                "tessera", "WorkerCommand", "Canvas", "Noise", "Scheduling", "Coordinator", "Monitor", "Wire",
+                arguments,
             ], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["tessera", "tessera-worker", "Canvas", "Pyramid"],
             swiftSettings: settings),
+        .testTarget(
+            name: "FaultTests", dependencies: ["tessera", "tessera-worker", "fuzz-wire"], exclude: ["relay.py"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "fuzz-wire", dependencies: ["Canvas", "Coordinator", "Scheduling", "Wire", logging],
+            path: "Tests/FuzzWire",
+            swiftSettings: settings),
         .executableTarget(
             name: "fleet-probe", dependencies: ["Fleet"], path: "Tests/FleetProbe", swiftSettings: settings),
         .executableTarget(
-            name: "bench-engine", dependencies: ["BLASEngine", "COpenBLAS", "Denoiser"],
+            name: "bench-dispatch",
+            dependencies: ["Canvas", "Coordinator", "Pyramid", "Raster", "Scheduling", "Wire", logging],
+            path: "Benchmarks/bench-dispatch", swiftSettings: settings),
+        .executableTarget(
+            name: "bench-scale", dependencies: ["Canvas", "Scheduling", "Pyramid", deque],
+            path: "Benchmarks/bench-scale",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "bench-engine",
+            dependencies: ["BLASEngine", "Canvas", "CKernels", "COpenBLAS", "Denoiser", "Noise", "Wire", "Worker"],
             path: "Benchmarks/bench-engine", swiftSettings: settings),
     ]
 )

@@ -10,3 +10,4 @@ export PYTHONPATH=$root/training
 "$python" "$root/Tests/Reference/noise_reference.py" "$out"
 "$python" "$root/Tests/Reference/diffusion_reference.py" "$out"
 "$python" "$root/Tests/Reference/network_reference.py" "$out" "$root/models/tiny.safetensors"
+"$python" "$root/Tests/Reference/window_reference.py" "$out" "$root/models/tiny.safetensors"

@@ -1,7 +1,7 @@
 internal import COpenBLAS
 public import Denoiser
 
-/// Runs a model on the CPU, every layer in Swift on OpenBLAS's matrix product.
+/// Runs a model on the CPU: convolutions by kernels that suit it, attention on OpenBLAS's matrix product.
 ///
 /// A window's bits depend on the model, the window's inputs and ``profile`` only: OpenBLAS runs on one thread a call,
 /// and neither batch nor threads change which numbers are added in which order.
@@ -10,22 +10,35 @@ public final class BLASEngine: DenoisingEngine {
     public let configuration: ModelConfiguration
 
     let network: Network
+    private let kernel: Kernel
     private let team: Team
     private let alone = Team(threads: 1)
     private var workspaces: [Int: [Workspace]] = [:]
+    private var timesteps: [UInt32: FloatBuffer] = [:]
+    private static let keptTimesteps = 1000
     /// Receives every layer's output; with it set, windows run one after another.
-    var probe: ((String, Planes) -> Void)?
+    var probe: ((String, Image) -> Void)?
+    var probeEmbedding: ((UnsafeBufferPointer<Float>) -> Void)?
 
     /// Prepare a model.
     ///
-    /// - Parameter threads: the threads that compute, the calling one included. Whole windows run in parallel; what
-    ///   remains of a batch is shared layer by layer.
-    /// - Throws: `SafetensorsError` for weights that are not finite.
-    public init(model: ModelFile, threads: Int = 1) throws {
+    /// - Parameters:
+    ///   - threads: the threads that compute, the calling one included. Whole windows run in parallel; what remains of
+    ///     a batch is shared layer by layer.
+    ///   - kernel: must be available.
+    /// - Throws: `SafetensorsError` for weights that are not finite; `EngineError` for a kernel that this machine cannot
+    ///   run.
+    public init(model: ModelFile, threads: Int = 1, kernel: Kernel = .fastest) throws {
+        guard kernel.isAvailable else {
+            throw EngineError(
+                "this machine cannot run the kernel \(kernel.rawValue)",
+                remedy: "It can run \(Kernel.available.map(\.rawValue).joined(separator: ", ")).")
+        }
         openblas_set_num_threads(1)
-        profile = BLASRuntime.profile
+        self.kernel = kernel
+        profile = BLASRuntime.profile(kernel)
         configuration = model.configuration
-        network = try Network(model)
+        network = try Network(model, kernel: kernel)
         team = Team(threads: threads)
     }
 
@@ -53,6 +66,16 @@ public final class BLASEngine: DenoisingEngine {
         return trajectory
     }
 
+    /// The embedding of a timestep, kept for the trajectories to come: a sampler asks for the same few in each.
+    func embedding(timestep: Float) -> UnsafePointer<Float> {
+        if let known = timesteps[timestep.bitPattern] { return UnsafePointer(known.pointer) }
+        if timesteps.count == Self.keptTimesteps { timesteps.removeAll(keepingCapacity: true) }
+        let fresh = FloatBuffer(count: configuration.embedding)
+        network.embedTimestep(timestep, into: fresh.pointer)
+        timesteps[timestep.bitPattern] = fresh
+        return UnsafePointer(fresh.pointer)
+    }
+
     /// Call `body` for every window of a batch with a workspace of its own.
     func forEachWindow(_ count: Int, window: Int, _ body: (_ index: Int, _ workspace: Workspace) -> Void) {
         let whole = team.lanes > 1 && probe == nil ? count / team.lanes * team.lanes : 0
@@ -69,7 +92,7 @@ public final class BLASEngine: DenoisingEngine {
     private func prepare(window: Int, count: Int) -> [Workspace] {
         var ready = workspaces[window] ?? []
         while ready.count < count {
-            ready.append(Workspace(configuration, window: window, team: ready.isEmpty ? team : alone))
+            ready.append(Workspace(configuration, kernel: kernel, window: window, team: ready.isEmpty ? team : alone))
             workspaces[window] = ready
         }
         return ready
@@ -81,29 +104,22 @@ final class BLASTrajectory: DenoisingTrajectory {
     let count: Int
     let window: Int
     private let engine: BLASEngine
-    private let side: Int
-    private let conditions: FloatBuffer
+    private let images = ImageStore()
+    private let conditions: [Image]
     private let embeddings: FloatBuffer
-    private let timestepEmbedding: FloatBuffer
 
     init(_ engine: BLASEngine, count: Int, window: Int) {
         let configuration = engine.configuration
         self.engine = engine
         self.count = count
         self.window = window
-        side = window / configuration.unshuffle
-        conditions = FloatBuffer(
-            count: count * Planes.count(channels: configuration.widths[0], height: side, width: side))
+        let side = window / configuration.unshuffle
+        conditions = (0..<count).map { [images] _ in images.make(channels: configuration.widths[0], side: side) }
         embeddings = FloatBuffer(count: count * configuration.embedding)
-        timestepEmbedding = FloatBuffer(count: configuration.embedding)
     }
 
     /// A window's share of the input convolution that its condition makes.
-    func condition(_ index: Int) -> Planes {
-        let width = engine.configuration.widths[0]
-        let size = Planes.count(channels: width, height: side, width: side)
-        return Planes(base: conditions.pointer + index * size, channels: width, height: side, width: side)
-    }
+    func condition(_ index: Int) -> Image { conditions[index] }
 
     /// A window's embedding of the constant scalars.
     func embedding(_ index: Int) -> UnsafeMutablePointer<Float> {
@@ -117,14 +133,13 @@ final class BLASTrajectory: DenoisingTrajectory {
         guard let source = x.baseAddress, let target = output.baseAddress else { return }
         let network = engine.network
         let size = x.count / count
-        network.embedTimestep(timestep, into: timestepEmbedding.pointer)
+        let timestepEmbedding = engine.embedding(timestep: timestep)
         engine.forEachWindow(count, window: window) { index, workspace in
             let embedding = workspace.embedding
             addScaled(
-                timestepEmbedding.pointer, self.embedding(index), factor: 1, into: embedding.pointer,
+                timestepEmbedding, self.embedding(index), factor: 1, into: embedding.pointer,
                 count: embedding.count)
-            workspace.probe?(
-                "embed", Planes(base: embedding.pointer, channels: embedding.count, height: 1, width: 1))
+            engine.probeEmbedding?(UnsafeBufferPointer(start: embedding.pointer, count: embedding.count))
             map(AffineSiLU(scale: 1, shift: 0), embedding.pointer, embedding.pointer, embedding.count)
             network.unet(
                 source + index * size, condition: condition(index), embedding: embedding.pointer,

@@ -19,8 +19,8 @@ public enum BLASRuntime {
         return words.count > 1 ? String(words[1]) : "unknown"
     }
 
-    /// The numeric profile of this process: results agree bit for bit where it agrees.
-    public static var profile: String { "blas/\(coreName)-\(version)" }
+    /// The numeric profile of an engine with this kernel in this process: results agree bit for bit where it agrees.
+    public static func profile(_ kernel: Kernel) -> String { "blas/\(kernel.rawValue)/\(coreName)-\(version)" }
 
     /// The value of `OPENBLAS_CORETYPE` that suits this CPU better than what OpenBLAS chose, if there is one.
     public static func preferredCoreType() -> String? {

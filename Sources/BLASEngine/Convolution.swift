@@ -1,141 +1,109 @@
-internal import COpenBLAS
+internal import CKernels
 internal import Denoiser
 
-/// A convolution with a 3×3 or 1×1 kernel as products of matrices.
+/// A convolution with its weights packed for one kernel.
 ///
-/// The output is made in blocks of whole rows. A block starts as bias (and residual); then the input patches of a few
-/// channels at a time are laid out as columns that stay in the second-level cache, and one product adds their share.
-/// Which blocks and channels go together depends on the layer's sizes alone, so that every caller gets the same bits.
+/// The output is made in chunks, up to 512 pixels of 32 channels, each by one call that sums over all taps and input
+/// channels in one order. Chunks depend on the layer's sizes alone, so that every caller gets the same bits.
 struct Convolution {
-    let inputs: Int
+    /// How products lie in the operand and in the target.
+    struct Placement {
+        /// Operand pixels from one product to the next.
+        var stride = 1
+        /// The target's pixel of product (y, x) is (scale·y + row, scale·x + column).
+        var scale = 1
+        var row = 0
+        var column = 0
+    }
+
+    /// Where a step reads: 32 channels at one tap.
+    struct Step {
+        /// Of several operands.
+        var operand = 0
+        var block: Int
+        /// Rows and columns from the pixel's upper left neighbour.
+        var row: Int
+        var column: Int
+    }
+
     let outputs: Int
-    let kernel: Int
-    private let weights: FloatBuffer
+    private let kernel: Kernel
+    private let placement: Placement
+    private let steps: [Step]
+    private let weights: ByteBuffer
     private let bias: FloatBuffer
 
-    /// The pixels that a block aims at, and the input channels whose patches are laid out together.
-    private static let blockPixels = 512
-    private static let chunkChannels = 40
-
-    /// - Parameters:
-    ///   - weights: outputs × inputs × kernel × kernel, row-major.
-    ///   - scale: a factor for weights and bias.
-    init(weights: [Float], bias: [Float], inputs: Int, outputs: Int, kernel: Int, scale: Float = 1) {
-        precondition(weights.count == outputs * inputs * kernel * kernel && bias.count == outputs)
-        self.inputs = inputs
-        self.outputs = outputs
+    init(_ plan: ConvolutionPlan, bias: [Float], kernel: Kernel, placement: Placement = Placement()) {
+        outputs = bias.count
         self.kernel = kernel
-        self.weights = FloatBuffer(scale == 1 ? weights : weights.map { $0 * scale })
-        self.bias = FloatBuffer(scale == 1 ? bias : bias.map { $0 * scale })
+        self.placement = placement
+        steps = plan.steps
+        weights = plan.pack(outputs: outputs, kernel: kernel)
+        let padded = channelBlocks(outputs) * channelBlock
+        self.bias = FloatBuffer(bias + [Float](repeating: 0, count: padded - outputs))
     }
 
-    init(_ model: ModelFile, _ name: String, inputs: Int, outputs: Int, kernel: Int = 3, scale: Float = 1) throws {
-        self.init(
-            weights: try model.weights(name + ".weight"), bias: try model.weights(name + ".bias"), inputs: inputs,
-            outputs: outputs, kernel: kernel, scale: scale)
-    }
+    var stepCount: Int { steps.count }
 
-    /// The floats of column scratch that one lane needs for images up to this width.
-    static func scratchCount(maximumWidth: Int) -> Int { chunkChannels * 9 * max(blockPixels, maximumWidth) }
-
-    /// Convolve with a 3×3 kernel: `target` = bias + `residual` + weights ∗ `source`.
+    /// Compute `target` = bias + `residual` + Σ weights · operands.
     ///
     /// - Parameters:
-    ///   - stride: 1, or 2 for a target of half the size.
-    ///   - residual: planes of the target's size, possibly the target itself.
+    ///   - second: the operand of the steps that name a second one; of the first one's size.
+    ///   - residual: an image of the target's size, possibly the target itself.
+    ///   - part: which of several convolutions that fill one target this is, the last one joining the moments.
     func callAsFunction(
-        _ source: PaddedPlanes, into target: Planes, stride: Int = 1, adding residual: Planes? = nil,
-        _ workspace: Workspace
+        _ source: Operand, _ second: Operand? = nil, into target: Image, adding residual: Image? = nil,
+        part: (index: Int, of: Int) = (0, 1), _ workspace: Workspace
     ) {
-        assert(kernel == 3 && source.channels == inputs && target.channels == outputs)
-        assert(source.width == target.width * stride && source.height == target.height * stride)
-        let rows = min(target.height, max(1, Self.blockPixels / target.width))
-        let chunks = (inputs + Self.chunkChannels - 1) / Self.chunkChannels
-        workspace.team.forEach((target.height + rows - 1) / rows) { block, lane in
-            let columns = workspace.columns[lane].pointer
-            let range = block * rows..<min(target.height, (block + 1) * rows)
-            let offset = range.lowerBound * target.width
-            let pixels = range.count * target.width
-            initialise(target, residual, offset, pixels)
-            for chunk in 0..<chunks {
-                let channels = inputs * chunk / chunks..<inputs * (chunk + 1) / chunks
-                for (position, channel) in channels.enumerated() {
-                    let column = columns + position * 9 * pixels
-                    if stride == 1 {
-                        Self.layOut(source[channel], source.rowStride, range, target.width, column)
-                    } else {
-                        Self.layOut(source[channel], source.rowStride, range, target.width, column, stride: stride)
-                    }
-                }
-                multiply(channels, columns, pixels, target.base + offset, target.stride, pixels)
+        assert(target.channels == outputs && source.width == target.width * placement.stride / placement.scale)
+        let offsets = offsets(source, second, workspace)
+        let (height, width) = (target.height / placement.scale, target.width / placement.scale)
+        var work = tessera_convolution()
+        work.source = UnsafeRawPointer(source.base)
+        work.steps = offsets
+        work.step_count = Int32(steps.count)
+        work.weights = UnsafeRawPointer(weights.pointer)
+        work.bias = UnsafePointer(bias.pointer)
+        work.residual = residual.map { UnsafePointer($0.base) }
+        work.target = target.base
+        work.plane = Int64(target.area)
+        (work.height, work.width) = (Int32(height), Int32(width))
+        work.row = Int32(source.width + 1)
+        work.stride = Int32(placement.stride)
+        work.scale = Int32(placement.scale)
+        work.row_offset = Int32(placement.row)
+        work.column_offset = Int32(placement.column)
+
+        let chunks = Int(tessera_chunk_count(work.height, work.width, work.stride))
+        let blocks = target.blocks
+        let size = 3 * channelBlock
+        let parts = workspace.moments(chunks: chunks * part.of, blocks: blocks)
+        withUnsafePointer(to: &work) { work in
+            workspace.team.forEach(chunks * blocks) { index, _ in
+                let (chunk, block) = index.quotientAndRemainder(dividingBy: blocks)
+                tessera_convolve(
+                    kernel.code, work, Int32(chunk), Int32(block),
+                    parts + ((part.index * chunks + chunk) * blocks + block) * size)
             }
         }
-    }
-
-    /// Convolve with a 1×1 kernel: `target` = bias + `residual` + weights · `source`.
-    func callAsFunction(
-        _ source: Planes, into target: Planes, adding residual: Planes? = nil, _ workspace: Workspace
-    ) {
-        assert(kernel == 1 && source.channels == inputs && target.channels == outputs && source.area == target.area)
-        let block = Self.blockPixels
-        workspace.team.forEach((target.area + block - 1) / block) { index, _ in
-            let offset = index * block
-            let pixels = min(block, target.area - offset)
-            initialise(target, residual, offset, pixels)
-            multiply(
-                0..<inputs, source.base + offset, source.stride, target.base + offset, target.stride, pixels)
+        guard part.index + 1 == part.of else { return }
+        for block in 0..<blocks {
+            tessera_merge_moments(
+                parts + block * size, Int64(chunks * part.of), Int64(blocks * size), target.moments + block * size)
         }
     }
 
-    private func initialise(_ target: Planes, _ residual: Planes?, _ offset: Int, _ pixels: Int) {
-        let bias = bias.pointer
-        for channel in 0..<outputs {
-            fill(
-                target[channel] + offset, with: bias[channel], adding: residual.map { $0[channel] + offset },
-                count: pixels)
+    /// The bytes from a product's place to what each step reads.
+    private func offsets(_ first: Operand, _ second: Operand?, _ workspace: Workspace) -> UnsafePointer<Int64> {
+        let offsets = workspace.offsets
+        precondition(steps.count <= workspace.maximumSteps)
+        let position = Int(tessera_position_bytes(kernel.code))
+        let apart = second.map { $0.base - first.base } ?? 0
+        for (index, step) in steps.enumerated() {
+            let operand = step.operand == 0 ? 0 : apart
+            let tap = (step.row * (first.width + 1) + step.column) * position
+            offsets[index] = Int64(operand + step.block * first.stride + tap)
         }
-    }
-
-    /// Add the share of some input channels to a block of the target.
-    private func multiply(
-        _ channels: Range<Int>, _ columns: UnsafePointer<Float>, _ columnStride: Int,
-        _ target: UnsafeMutablePointer<Float>, _ targetStride: Int, _ pixels: Int
-    ) {
-        let taps = kernel * kernel
-        cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(outputs), blasint(pixels),
-            blasint(channels.count * taps), 1, weights.pointer + channels.lowerBound * taps, blasint(inputs * taps),
-            columns, blasint(columnStride), 1, target, blasint(targetStride))
-    }
-
-    /// Lay out the nine shifted copies of some rows of one padded plane.
-    @inline(__always)
-    private static func layOut(
-        _ plane: UnsafePointer<Float>, _ rowStride: Int, _ rows: Range<Int>, _ width: Int,
-        _ columns: UnsafeMutablePointer<Float>
-    ) {
-        var target = columns
-        for tap in 0..<9 {
-            var source = plane + (rows.lowerBound + tap / 3) * rowStride + tap % 3
-            for _ in rows {
-                map(Copying(), source, target, width)
-                source += rowStride
-                target += width
-            }
-        }
-    }
-
-    private static func layOut(
-        _ plane: UnsafePointer<Float>, _ rowStride: Int, _ rows: Range<Int>, _ width: Int,
-        _ columns: UnsafeMutablePointer<Float>, stride: Int
-    ) {
-        var target = columns
-        for tap in 0..<9 {
-            for row in rows {
-                let source = plane + (row * stride + tap / 3) * rowStride + tap % 3
-                for x in 0..<width { target[x] = source[x * stride] }
-                target += width
-            }
-        }
+        return UnsafePointer(offsets)
     }
 }

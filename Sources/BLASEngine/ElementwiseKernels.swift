@@ -38,17 +38,6 @@ protocol ElementwiseOperation {
     func callAsFunction(_ x: Vector) -> Vector
 }
 
-struct Copying: ElementwiseOperation {
-    @inline(__always) func callAsFunction(_ x: Vector) -> Vector { x }
-}
-
-/// x where positive, 0.2·x elsewhere.
-struct LeakyReLU: ElementwiseOperation {
-    @inline(__always) func callAsFunction(_ x: Vector) -> Vector {
-        x.replacing(with: x * 0.2, where: x .< 0)
-    }
-}
-
 /// scale·x + shift.
 struct Affine: ElementwiseOperation {
     let scale: Float
@@ -101,17 +90,6 @@ func addScaled(
     }
 }
 
-/// target = source + constant, or the constant alone; source and target may be the same.
-func fill(
-    _ target: UnsafeMutablePointer<Float>, with constant: Float, adding source: UnsafePointer<Float>?, count: Int
-) {
-    if let source {
-        map(Affine(scale: 1, shift: constant), source, target, count)
-    } else {
-        target.update(repeating: constant, count: count)
-    }
-}
-
 /// The scalar product of two vectors.
 func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
     var sum = Vector.zero
@@ -143,40 +121,4 @@ struct Moments {
         mean += difference * (other.count / total)
         count = total
     }
-
-    /// The moments of consecutive values.
-    ///
-    /// One pass, relative to the first value, so that a mean far above the deviation costs no accuracy; sums of at most
-    /// 64 floats are carried on in `Double`.
-    init(_ values: UnsafePointer<Float>, count: Int) {
-        guard count > 0 else { return }
-        let origin = values[0]
-        var first = 0.0
-        var second = 0.0
-        var i = 0
-        while i + 16 <= count {
-            let end = min(i + 1024, count & ~15)
-            var sum = Vector.zero
-            var squares = Vector.zero
-            while i < end {
-                let x = load(values + i) - origin
-                sum += x
-                squares += x * x
-                i += 16
-            }
-            first += Double(sum.sum())
-            second += Double(squares.sum())
-        }
-        while i < count {
-            let x = Double(values[i] - origin)
-            first += x
-            second += x * x
-            i += 1
-        }
-        self.count = Double(count)
-        mean = Double(origin) + first / self.count
-        deviation = max(0, second - first * first / self.count)
-    }
-
-    init() {}
 }

@@ -1,6 +1,8 @@
 internal import Denoiser
 
 /// Group normalisation (Wu & He 2018), joined with what follows it.
+///
+/// The convolutions that make an image leave its moments, so normalising costs no pass of its own.
 struct GroupNormalisation {
     private static let epsilon = 1e-5
 
@@ -16,45 +18,32 @@ struct GroupNormalisation {
         bias = FloatBuffer(try model.weights(name + ".bias"))
     }
 
-    /// Normalise, scale and shift if there is a modulation, apply SiLU, and pad.
+    /// Normalise, scale and shift if there is a modulation, and apply a function.
     ///
-    /// - Parameter modulation: a scale for each channel, then a shift for each: y·(1 + scale) + shift.
-    func applySiLU(
-        _ source: Planes, modulation: UnsafePointer<Float>? = nil, into target: PaddedPlanes, _ workspace: Workspace
+    /// - Parameters:
+    ///   - modulation: a scale for each channel, then a shift for each: y·(1 + scale) + shift.
+    ///   - raw: receives the source itself.
+    func apply(
+        _ activation: Activation, _ source: Joined, modulation: UnsafePointer<Float>? = nil, into target: Operand,
+        raw: Operand? = nil, _ workspace: Workspace
     ) {
-        let factors = self.factors(source, modulation, workspace)
-        workspace.team.forEach(channels) { channel, _ in
-            target.fill(
-                channel, from: source[channel],
-                AffineSiLU(scale: factors[channel], shift: factors[channels + channel]))
-        }
-    }
-
-    /// Normalise only.
-    func apply(_ source: Planes, into target: Planes, _ workspace: Workspace) {
-        let factors = self.factors(source, nil, workspace)
-        workspace.team.forEach(channels) { channel, _ in
-            map(
-                Affine(scale: factors[channel], shift: factors[channels + channel]), source[channel],
-                target[channel], source.area)
-        }
+        let factors = factors(source, modulation, workspace)
+        target.fill(from: source, activation, factors: factors, raw: raw, workspace)
     }
 
     /// Reduce the whole operation to a factor for each channel and a summand for each.
     private func factors(
-        _ source: Planes, _ modulation: UnsafePointer<Float>?, _ workspace: Workspace
+        _ source: Joined, _ modulation: UnsafePointer<Float>?, _ workspace: Workspace
     ) -> UnsafePointer<Float> {
         assert(source.channels == channels)
-        let moments = workspace.moments
-        workspace.team.forEach(channels) { channel, _ in
-            moments[channel] = Moments(source[channel], count: source.area)
-        }
         let factors = workspace.factors.pointer
+        let shifts = factors + source.blocks * channelBlock
+        factors.update(repeating: 0, count: 2 * source.blocks * channelBlock)
         let (gain, bias) = (gain.pointer, bias.pointer)
         let size = channels / groups
         for group in 0..<groups {
             var whole = Moments()
-            for channel in group * size..<(group + 1) * size { whole.merge(moments[channel]) }
+            for channel in group * size..<(group + 1) * size { whole.merge(source.moments(channel)) }
             let inverse = 1 / (whole.deviation / whole.count + Self.epsilon).squareRoot()
             for channel in group * size..<(group + 1) * size {
                 var scale = Double(gain[channel]) * inverse
@@ -64,8 +53,9 @@ struct GroupNormalisation {
                     scale *= factor
                     shift = shift * factor + Double(modulation[channels + channel])
                 }
-                factors[channel] = Float(scale)
-                factors[channels + channel] = Float(shift)
+                let position = source.position(channel)
+                factors[position] = Float(scale)
+                shifts[position] = Float(shift)
             }
         }
         return UnsafePointer(factors)

@@ -8,9 +8,9 @@ struct Network {
     private let constants: [ScalarEmbedding]
     private let scratch: FloatBuffer
 
-    init(_ model: ModelFile) throws {
-        encoder = try ConditionEncoder(model)
-        unet = try UNet(model)
+    init(_ model: ModelFile, kernel: Kernel) throws {
+        encoder = try ConditionEncoder(model, kernel: kernel)
+        unet = try UNet(model, kernel: kernel)
         let index = model.configuration.timestepIndex
         timestep = try ScalarEmbedding(model, index: index)
         constants = try model.configuration.scalars.indices.filter { $0 != index }.map {

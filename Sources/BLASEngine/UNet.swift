@@ -12,32 +12,36 @@ struct UNet {
     private let downsample: [Convolution]
     private let middle: Stage
     private let up: [Stage]
-    private let upsample: [Convolution]
+    private let upsample: [DoublingConvolution]
     private let norm: GroupNormalisation
     private let output: Convolution
 
-    init(_ model: ModelFile) throws {
+    init(_ model: ModelFile, kernel: Kernel) throws {
         let configuration = model.configuration
         let widths = configuration.widths
         unshuffle = configuration.unshuffle
-        (inputImage, inputFeatures) = try Self.splitInput(model)
-        down = try widths.indices.map { try Stage(model, "unet.down.\($0)", level: $0, inputs: widths[$0]) }
+        (inputImage, inputFeatures) = try Self.splitInput(model, kernel)
+        down = try widths.indices.map {
+            try Stage(model, "unet.down.\($0)", level: $0, inputs: [widths[$0]], kernel: kernel)
+        }
         downsample = try widths.indices.dropLast().map {
-            try Convolution(model, "unet.downsample.\($0)", inputs: widths[$0], outputs: widths[$0 + 1])
+            try Convolution(model, "unet.downsample.\($0)", segments: [widths[$0]], stride: 2, kernel: kernel)
         }
         let deepest = widths.count - 1
-        middle = try Stage(model, "unet.middle", level: deepest, inputs: widths[deepest], blocks: 2)
-        up = try widths.indices.map { try Stage(model, "unet.up.\($0)", level: $0, inputs: 2 * widths[$0]) }
+        middle = try Stage(
+            model, "unet.middle", level: deepest, inputs: [widths[deepest]], blocks: 2, kernel: kernel)
+        up = try widths.indices.map {
+            try Stage(model, "unet.up.\($0)", level: $0, inputs: [widths[$0], widths[$0]], kernel: kernel)
+        }
         upsample = try widths.indices.dropLast().map {
-            try Convolution(model, "unet.upsample.\($0)", inputs: widths[$0 + 1], outputs: widths[$0])
+            try DoublingConvolution(model, "unet.upsample.\($0)", inputs: widths[$0 + 1], kernel: kernel)
         }
         norm = try GroupNormalisation(model, "unet.norm", channels: widths[0])
-        output = try Convolution(
-            model, "unet.output", inputs: widths[0], outputs: configuration.unshuffledChannels)
+        output = try Convolution(model, "unet.output", segments: [widths[0]], kernel: kernel)
     }
 
     /// Split the input convolution between the image (without bias) and the features (with it).
-    private static func splitInput(_ model: ModelFile) throws -> (Convolution, Convolution) {
+    private static func splitInput(_ model: ModelFile, _ kernel: Kernel) throws -> (Convolution, Convolution) {
         let pixels = model.configuration.unshuffledChannels
         let channels = model.configuration.encoder.channels
         let outputs = model.configuration.widths[0]
@@ -51,19 +55,15 @@ struct UNet {
         }
         return (
             Convolution(
-                weights: shares.image, bias: [Float](repeating: 0, count: outputs), inputs: pixels, outputs: outputs,
-                kernel: 3),
-            Convolution(weights: shares.features, bias: bias, inputs: channels, outputs: outputs, kernel: 3)
+                .square(shares.image, segments: [pixels], kernel: 3), bias: [Float](repeating: 0, count: outputs),
+                kernel: kernel),
+            Convolution(.square(shares.features, segments: [channels], kernel: 3), bias: bias, kernel: kernel)
         )
     }
 
-    /// Compute the features' share of the input convolution.
-    func condition(_ features: Planes, into target: Planes, _ workspace: Workspace) {
-        let padded = workspace.padded(channels: features.channels, height: features.height, width: features.width)
-        workspace.team.forEach(features.channels) { channel, _ in
-            padded.fill(channel, from: features[channel], Copying())
-        }
-        inputFeatures(padded, into: target, workspace)
+    /// Compute the features' share of the input convolution from the encoder's last layer.
+    func condition(_ features: Image, into target: Image, _ workspace: Workspace) {
+        inputFeatures(workspace.operand(of: features, .leakyReLU), into: target, workspace)
     }
 
     /// Run one step.
@@ -72,73 +72,62 @@ struct UNet {
     ///   - condition: what ``condition(_:into:_:)`` made.
     ///   - embedding: the sum of the scalars' embeddings after SiLU.
     func callAsFunction(
-        _ image: UnsafePointer<Float>, condition: Planes, embedding: UnsafePointer<Float>,
+        _ image: UnsafePointer<Float>, condition: Image, embedding: UnsafePointer<Float>,
         into target: UnsafeMutablePointer<Float>, _ workspace: Workspace
     ) {
-        let flow = workspace.flow
-        let pixels = workspace.padded(channels: inputImage.inputs, height: flow[0].height, width: flow[0].width)
-        pixels.fillUnshuffled(from: image, ratio: unshuffle)
-        inputImage(pixels, into: flow[0], adding: condition, workspace)
-        workspace.probe?("unet.input", flow[0])
+        let first = workspace.flow[0].a
+        let pixels = workspace.hidden(channels: output.outputs, height: first.height, width: first.width)
+        pixels.unshuffle(from: image, ratio: unshuffle)
+        inputImage(workspace.operand(of: pixels), into: first, adding: condition, workspace)
+        workspace.probe?("unet.input", first)
         descend(embedding, workspace)
-        ascend(embedding, workspace)
+        let last = ascend(embedding, workspace)
 
-        let activated = workspace.padded(channels: output.inputs, height: flow[0].height, width: flow[0].width)
-        norm.applySiLU(flow[0], into: activated, workspace)
-        let result = workspace.hidden(channels: output.outputs, height: flow[0].height, width: flow[0].width)
-        output(activated, into: result, workspace)
-        workspace.probe?("unet.output", result)
-        result.shuffle(into: target, ratio: unshuffle)
+        let operand = workspace.operand(blocks: last.blocks, height: last.height, width: last.width)
+        norm.apply(.silu, Joined(last), into: operand, workspace)
+        output(operand, into: pixels, workspace)
+        workspace.probe?("unet.output", pixels)
+        pixels.shuffle(into: target, ratio: unshuffle)
     }
 
-    /// The down path and the middle; the result lies in the first half of the deepest level's last skip image.
+    /// The down path and the middle; the result lies in the deepest level's `b`.
     private func descend(_ embedding: UnsafePointer<Float>, _ workspace: Workspace) {
-        let flow = workspace.flow
-        var current = flow[0]
+        var current = workspace.flow[0].a
         for level in down.indices {
             if level > 0 {
-                let padded = workspace.padded(
-                    channels: current.channels, height: current.height, width: current.width)
-                workspace.team.forEach(current.channels) { channel, _ in
-                    padded.fill(channel, from: current[channel], Copying())
-                }
-                downsample[level - 1](padded, into: flow[level], stride: 2, workspace)
-                workspace.probe?("unet.downsample.\(level - 1)", flow[level])
-                current = flow[level]
+                let next = workspace.flow[level].a
+                downsample[level - 1](workspace.operand(of: current), into: next, workspace)
+                workspace.probe?("unet.downsample.\(level - 1)", next)
+                current = next
             }
             for (block, skip) in workspace.skips[level].enumerated() {
-                let width = flow[level].channels
-                let target = skip.channels(width..<2 * width)
-                down[level].step(block, current, embedding: embedding, into: target, workspace)
-                current = target
+                down[level].step(block, Joined(current), embedding: embedding, into: skip, workspace)
+                current = skip
             }
         }
-        let deepest = down.count - 1
-        middle.step(0, current, embedding: embedding, into: flow[deepest], workspace)
-        let target = workspace.skips[deepest][workspace.skips[deepest].count - 1].channels(0..<current.channels)
-        middle.step(1, flow[deepest], embedding: embedding, into: target, workspace)
+        let flow = workspace.flow[down.count - 1]
+        middle.step(0, Joined(current), embedding: embedding, into: flow.a, workspace)
+        middle.step(1, Joined(flow.a), embedding: embedding, into: flow.b, workspace)
     }
 
-    /// The up path; the result lies in `workspace.flow[0]`.
-    private func ascend(_ embedding: UnsafePointer<Float>, _ workspace: Workspace) {
+    /// The up path; returns the finest level's result.
+    private func ascend(_ embedding: UnsafePointer<Float>, _ workspace: Workspace) -> Image {
+        var current = workspace.flow[up.count - 1].b
+        var free = workspace.flow[up.count - 1].a
         for level in up.indices.reversed() {
-            let result = workspace.flow[level]
             let skips = workspace.skips[level]
             for block in skips.indices {
-                let position = skips.count - 1 - block
-                let target = position > 0 ? skips[position - 1].channels(0..<result.channels) : result
-                up[level].step(block, skips[position], embedding: embedding, into: target, workspace)
+                let source = Joined(current, skips[skips.count - 1 - block])
+                up[level].step(block, source, embedding: embedding, into: free, workspace)
+                swap(&current, &free)
             }
             guard level > 0 else { break }
-            let finer = workspace.skips[level - 1]
-            let target = finer[finer.count - 1].channels(0..<workspace.flow[level - 1].channels)
-            let padded = workspace.padded(channels: result.channels, height: target.height, width: target.width)
-            workspace.team.forEach(result.channels) { channel, _ in
-                padded.fillDoubled(channel, from: result[channel])
-            }
-            upsample[level - 1](padded, into: target, workspace)
-            workspace.probe?("unet.upsample.\(level - 1)", target)
+            let finer = workspace.flow[level - 1]
+            upsample[level - 1](workspace.operand(of: current), into: finer.a, workspace)
+            workspace.probe?("unet.upsample.\(level - 1)", finer.a)
+            (current, free) = (finer.a, finer.b)
         }
+        return current
     }
 }
 
@@ -148,21 +137,23 @@ private struct Stage {
     private let blocks: [ResidualBlock]
     private let attention: [SelfAttention]
 
-    init(_ model: ModelFile, _ name: String, level: Int, inputs: Int, blocks: Int? = nil) throws {
+    init(
+        _ model: ModelFile, _ name: String, level: Int, inputs: [Int], blocks: Int? = nil, kernel: Kernel
+    ) throws {
         let configuration = model.configuration
         let width = configuration.widths[level]
         let count = blocks ?? configuration.blocks[level]
         self.name = name
         self.blocks = try (0..<count).map {
-            try ResidualBlock(model, "\(name).blocks.\($0)", inputs: inputs, outputs: width)
+            try ResidualBlock(model, "\(name).blocks.\($0)", inputs: inputs, outputs: width, kernel: kernel)
         }
         attention = try (0..<(configuration.attention[level] ? count : 0)).map {
-            try SelfAttention(model, "\(name).attention.\($0)", channels: width)
+            try SelfAttention(model, "\(name).attention.\($0)", channels: width, kernel: kernel)
         }
     }
 
     func step(
-        _ index: Int, _ source: Planes, embedding: UnsafePointer<Float>, into target: Planes, _ workspace: Workspace
+        _ index: Int, _ source: Joined, embedding: UnsafePointer<Float>, into target: Image, _ workspace: Workspace
     ) {
         blocks[index](source, embedding: embedding, into: target, workspace)
         workspace.probe?("\(name).blocks.\(index)", target)

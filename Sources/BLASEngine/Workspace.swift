@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Denoiser
 
 /// Memory for one window's way through the network, planned once for a window size and reused for every step.
@@ -5,121 +6,136 @@ final class Workspace {
     /// Who shares the work on this window.
     var team: Team
     /// Receives a layer's name and output, for comparisons layer by layer.
-    var probe: ((String, Planes) -> Void)?
+    var probe: ((String, Image) -> Void)?
 
-    /// Scratch for each lane of the widest team: input patches, attention scores.
-    let columns: [FloatBuffer]
-    let scores: [FloatBuffer]
-    let moments: UnsafeMutablePointer<Moments>
+    let imageChannels: Int
+    let maximumSteps: Int
+    let offsets: UnsafeMutablePointer<Int64>
+    /// A scale of 1 for 32 channels, and a shift of 0.
+    let neutral: FloatBuffer
     let factors: FloatBuffer
     let modulation: FloatBuffer
     let embedding: FloatBuffer
+    /// Scratch of attention: queries, keys and values by head, and a block's scores for each lane.
+    let attentionRows: FloatBuffer
+    let scores: [FloatBuffer]
 
-    /// For every level, a stage's input and final output.
-    let flow: [Planes]
-    /// For every level and block, the up path's input: what comes from below, then what the down path left there.
-    let skips: [[Planes]]
+    /// For every level, two images in turn.
+    let flow: [(a: Image, b: Image)]
+    /// For every level and block, what the down path leaves for the up path.
+    let skips: [[Image]]
     /// The encoder's images: three of the condition's size, then one for every doubling, then the features.
-    let coarse: [Planes]
-    let doubled: [Planes]
-    let features: Planes
+    let coarse: [Image]
+    let doubled: [Image]
+    let features: Image
 
-    private let paddedBuffer: FloatBuffer
-    private let hiddenBuffer: FloatBuffer
-    private let attentionBuffer: FloatBuffer
-    private let owned: [FloatBuffer]
+    private let kernel: Kernel
+    private let plan: WorkspacePlan
+    private let parts: UnsafeMutablePointer<Double>
+    private let scratchMoments: UnsafeMutablePointer<Double>
+    private let operandBytes: ByteBuffer
+    private let rawBytes: ByteBuffer
+    private let hiddenFloats: FloatBuffer
+    private let attentionFloats: FloatBuffer
+    private let images: ImageStore
 
-    init(_ model: ModelConfiguration, window: Int, team: Team) {
+    init(_ model: ModelConfiguration, kernel: Kernel, window: Int, team: Team) {
         self.team = team
-        var owned: [FloatBuffer] = []
-        func planes(_ channels: Int, _ side: Int) -> Planes {
-            let buffer = FloatBuffer(count: Planes.count(channels: channels, height: side, width: side))
-            owned.append(buffer)
-            return Planes(base: buffer.pointer, channels: channels, height: side, width: side)
+        self.kernel = kernel
+        imageChannels = model.imageChannels
+        let plan = WorkspacePlan(model, kernel: kernel, window: window)
+        self.plan = plan
+        let images = ImageStore()
+        self.images = images
+        flow = zip(model.widths, plan.sides).map {
+            (a: images.make(channels: $0, side: $1), b: images.make(channels: $0, side: $1))
         }
-        let sides = model.widths.indices.map { (window / model.unshuffle) >> $0 }
-        flow = zip(model.widths, sides).map { planes($0, $1) }
         skips = model.widths.indices.map { level in
-            (0..<model.blocks[level]).map { _ in planes(2 * model.widths[level], sides[level]) }
+            (0..<model.blocks[level]).map { _ in images.make(channels: model.widths[level], side: plan.sides[level]) }
         }
         let channels = model.encoder.channels
-        let side = window / model.factor
-        coarse = (0..<3).map { _ in planes(channels, side) }
-        doubled = (0..<model.doublings).map { planes(channels, side << ($0 + 1)) }
-        features = planes(channels, sides[0])
-        self.owned = owned
+        coarse = (0..<3).map { _ in images.make(channels: channels, side: plan.coarse) }
+        doubled = (0..<model.doublings).map { images.make(channels: channels, side: plan.coarse << ($0 + 1)) }
+        features = images.make(channels: channels, side: plan.sides[0])
 
-        let sizes = Sizes(model, sides: sides, coarse: side)
-        paddedBuffer = FloatBuffer(count: sizes.padded)
-        hiddenBuffer = FloatBuffer(count: sizes.hidden)
-        attentionBuffer = FloatBuffer(count: sizes.attention)
-        columns = (0..<team.lanes).map { _ in
-            FloatBuffer(count: Convolution.scratchCount(maximumWidth: max(sides[0], side)))
-        }
-        scores = (0..<team.lanes).map { _ in FloatBuffer(count: sizes.scores) }
-        let widest = 2 * (model.widths.max() ?? 1)
-        moments = .allocate(capacity: widest)
-        moments.initialize(repeating: Moments(), count: widest)
-        factors = FloatBuffer(count: 2 * widest)
-        modulation = FloatBuffer(count: widest)
+        operandBytes = ByteBuffer(count: plan.operand)
+        rawBytes = ByteBuffer(count: plan.raw)
+        hiddenFloats = FloatBuffer(count: plan.hidden)
+        attentionFloats = FloatBuffer(count: plan.attention)
+        attentionRows = FloatBuffer(count: plan.attention)
+        scores = (0..<team.lanes).map { _ in FloatBuffer(count: plan.scores) }
+        maximumSteps = plan.steps
+        offsets = .allocate(capacity: plan.steps)
+        parts = .allocate(capacity: plan.moments)
+        let size = 3 * channelBlock * plan.blocks
+        scratchMoments = .allocate(capacity: 2 * size)
+        scratchMoments.initialize(repeating: 0, count: 2 * size)
+        neutral = FloatBuffer([Float](repeating: 1, count: channelBlock) + [Float](repeating: 0, count: channelBlock))
+        factors = FloatBuffer(count: 2 * channelBlock * plan.blocks)
+        modulation = FloatBuffer(count: 2 * (model.widths.max() ?? 1))
         embedding = FloatBuffer(count: model.embedding)
     }
 
     deinit {
-        moments.deallocate()
+        offsets.deallocate()
+        parts.deallocate()
+        scratchMoments.deallocate()
     }
 
-    /// The one padded image; asking again reuses its memory.
-    func padded(channels: Int, height: Int, width: Int) -> PaddedPlanes {
-        precondition(PaddedPlanes.count(channels: channels, height: height, width: width) <= paddedBuffer.count)
-        return PaddedPlanes(base: paddedBuffer.pointer, channels: channels, height: height, width: width)
+    /// The one operand; asking again reuses its memory.
+    func operand(blocks: Int, height: Int, width: Int) -> Operand {
+        precondition(Operand.size(kernel, blocks: blocks, height: height, width: width) <= operandBytes.count)
+        return Operand(base: operandBytes.pointer, kernel: kernel, blocks: blocks, height: height, width: width)
+    }
+
+    /// The one operand of residual connections; asking again reuses its memory.
+    func rawOperand(blocks: Int, height: Int, width: Int) -> Operand {
+        precondition(Operand.size(kernel, blocks: blocks, height: height, width: width) <= rawBytes.count)
+        return Operand(base: rawBytes.pointer, kernel: kernel, blocks: blocks, height: height, width: width)
     }
 
     /// The one intermediate image; asking again reuses its memory.
-    func hidden(channels: Int, height: Int, width: Int) -> Planes {
-        precondition(Planes.count(channels: channels, height: height, width: width) <= hiddenBuffer.count)
-        return Planes(base: hiddenBuffer.pointer, channels: channels, height: height, width: width)
+    func hidden(channels: Int, height: Int, width: Int) -> Image {
+        let image = Image(
+            base: hiddenFloats.pointer, moments: scratchMoments, channels: channels, height: height, width: width)
+        precondition(image.count <= hiddenFloats.count)
+        return image
     }
 
     /// The queries, keys and values of attention.
-    func attention(channels: Int, height: Int, width: Int) -> Planes {
-        precondition(Planes.count(channels: channels, height: height, width: width) <= attentionBuffer.count)
-        return Planes(base: attentionBuffer.pointer, channels: channels, height: height, width: width)
+    func attentionImage(channels: Int, height: Int, width: Int) -> Image {
+        let image = Image(
+            base: attentionFloats.pointer, moments: scratchMoments + 3 * channelBlock * plan.blocks,
+            channels: channels, height: height, width: width)
+        precondition(image.count <= attentionFloats.count)
+        return image
+    }
+
+    /// The moments of a convolution's chunks: [chunk][block][3][32].
+    func moments(chunks: Int, blocks: Int) -> UnsafeMutablePointer<Double> {
+        precondition(chunks * blocks * 3 * channelBlock <= plan.moments)
+        return parts
     }
 }
 
-/// The largest scratch that any layer asks for.
-private struct Sizes {
-    var padded = 0
-    var hidden = 0
-    var attention = 0
-    var scores = 0
+/// Makes images that live as long as the store.
+final class ImageStore {
+    private var floats: [FloatBuffer] = []
+    private var moments: [UnsafeMutablePointer<Double>] = []
 
-    init(_ model: ModelConfiguration, sides: [Int], coarse: Int) {
-        let (channels, growth) = (model.encoder.channels, model.encoder.growth)
-        pad(max(model.imageChannels, channels + 4 * growth), coarse)
-        for doubling in 0...model.doublings { pad(channels, coarse << doubling) }
-        hide(growth, coarse)
-        pad(model.unshuffledChannels, sides[0])
-        hide(model.unshuffledChannels, sides[0])
-        for (level, width) in model.widths.enumerated() {
-            pad(2 * width, sides[level])
-            if level > 0 { pad(width, sides[level - 1]) }
-            hide(width, sides[level])
-            if model.attention[level] {
-                let area = sides[level] * sides[level]
-                attention = max(
-                    attention, Planes.count(channels: 3 * width, height: sides[level], width: sides[level]))
-                scores = max(scores, SelfAttention.scratchCount(positions: area))
-            }
-        }
+    func make(channels: Int, height: Int, width: Int) -> Image {
+        let blocks = channelBlocks(channels)
+        let buffer = FloatBuffer(count: blocks * height * width * channelBlock)
+        let moments = UnsafeMutablePointer<Double>.allocate(capacity: 3 * blocks * channelBlock)
+        moments.initialize(repeating: 0, count: 3 * blocks * channelBlock)
+        floats.append(buffer)
+        self.moments.append(moments)
+        return Image(base: buffer.pointer, moments: moments, channels: channels, height: height, width: width)
     }
 
-    private mutating func pad(_ channels: Int, _ side: Int) {
-        padded = max(padded, PaddedPlanes.count(channels: channels, height: side, width: side))
-    }
+    func make(channels: Int, side: Int) -> Image { make(channels: channels, height: side, width: side) }
 
-    private mutating func hide(_ channels: Int, _ side: Int) {
-        hidden = max(hidden, Planes.count(channels: channels, height: side, width: side))
+    deinit {
+        for pointer in moments { pointer.deallocate() }
     }
 }

@@ -89,6 +89,32 @@ public struct Canvas: Hashable, Sendable, Codable {
         return result
     }
 
+    /// Call `body` for each of `children(of:)`, without making a list.
+    package func forEachChild(of core: Core, _ body: (Core) -> Void) {
+        let count = worldCores(level: core.level + 1)
+        if let count, count < 8 { return children(of: core).forEach(body) }
+        for row in geometry.childRange(of: core.row) where count.map({ row >= 0 && row < $0 }) ?? true {
+            for column in geometry.childRange(of: core.column) {
+                body(
+                    Core(
+                        level: core.level + 1, column: count.map { column.wrapped(modulo: $0) } ?? column, row: row))
+            }
+        }
+    }
+
+    /// Call `body` for each of `parents(of:)`, without making a list; one may come twice around a narrow world.
+    package func forEachParent(of core: Core, _ body: (Core) -> Void) {
+        guard core.level > 0 else { return }
+        let count = worldCores(level: core.level - 1)
+        for row in geometry.parentRange(of: core.row..<core.row + 1) where count.map({ row >= 0 && row < $0 }) ?? true {
+            for column in geometry.parentRange(of: core.column..<core.column + 1) {
+                body(
+                    Core(
+                        level: core.level - 1, column: count.map { column.wrapped(modulo: $0) } ?? column, row: row))
+            }
+        }
+    }
+
     /// Return the tile that a core lies in.
     public func tile(of core: Core) -> Tile {
         let side = geometry.coresPerTile

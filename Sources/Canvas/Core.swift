@@ -44,14 +44,14 @@ extension WindowGeometry {
     }
 
     /// Return the core indices, along one axis of the coarser level, under the windows of `range`.
-    func parentRange(of range: Range<Int64>) -> Range<Int64> {
+    package func parentRange(of range: Range<Int64>) -> Range<Int64> {
         let first = (range.lowerBound * core - margin).floorDivided(by: Self.factor)
         let end = (range.upperBound * core + margin).floorDivided(by: Self.factor)
         return first.floorDivided(by: core)..<end.ceilDivided(by: core)
     }
 
     /// Return the core indices, along one axis of the finer level, whose windows lie over core `index`.
-    func childRange(of index: Int64) -> Range<Int64> {
+    package func childRange(of index: Int64) -> Range<Int64> {
         let first = Self.factor * index * core - margin
         let end = Self.factor * (index + 1) * core + margin
         return first.floorDivided(by: core)..<end.ceilDivided(by: core)

@@ -74,6 +74,13 @@ public struct CoreSet: Hashable, Sendable {
         return nil
     }
 
+    /// Return the ranges of a row, and how many cores lie in the rows before it; nil outside the set.
+    package func line(_ row: Int64) -> (start: Int, spans: [Columns])? {
+        guard row >= firstRow, row < firstRow + Int64(spans.count) else { return nil }
+        let line = Int(row - firstRow)
+        return (offsets[line], spans[line])
+    }
+
     /// Return column and row of the core at a place in row order.
     ///
     /// - Complexity: O(log rows + ranges in the row).

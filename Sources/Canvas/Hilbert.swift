@@ -10,8 +10,9 @@ public enum Hilbert {
 
         /// Return the offset (0 or 1 by axis) of the quadrant visited at `step` (0 … 3), and its own turn.
         func quadrant(_ step: Int) -> (x: Int64, y: Int64, turn: Turn) {
-            let path: [(Int64, Int64)] = [(0, 0), (0, 1), (1, 1), (1, 0)]
-            var (x, y) = path[step]
+            // (0, 0), (0, 1), (1, 1), (1, 0): a Gray code.
+            var x = Int64(step >> 1)
+            var y = Int64((step ^ step >> 1) & 1)
             if swapped { (x, y) = (y, x) }
             if flipped { (x, y) = (1 - x, 1 - y) }
             switch step {
@@ -19,6 +20,13 @@ public enum Hilbert {
             case 3: return (x, y, Turn(swapped: !swapped, flipped: !flipped))
             default: return (x, y, self)
             }
+        }
+
+        /// Return when a quadrant is visited: the inverse of `quadrant`.
+        func step(x: Int64, y: Int64) -> Int {
+            var (x, y) = flipped ? (1 - x, 1 - y) : (x, y)
+            if swapped { (x, y) = (y, x) }
+            return Int(2 * x + (x ^ y))
         }
     }
 
@@ -35,14 +43,9 @@ public enum Hilbert {
         for bit in stride(from: Int64(order) - 1, through: 0, by: -1) {
             let qx = (x >> bit) & 1
             let qy = (y >> bit) & 1
-            for step in 0..<4 {
-                let quadrant = turn.quadrant(step)
-                if quadrant.x == qx, quadrant.y == qy {
-                    result = result << 2 | UInt64(step)
-                    turn = quadrant.turn
-                    break
-                }
-            }
+            let step = turn.step(x: qx, y: qy)
+            result = result << 2 | UInt64(step)
+            turn = turn.quadrant(step).turn
         }
         return result
     }

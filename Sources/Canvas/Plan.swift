@@ -44,6 +44,19 @@ public struct Plan: Sendable {
     public func dependencies(of core: Core) -> [Core] {
         core.level > 1 ? canvas.parents(of: core).filter(contains) : []
     }
+
+    /// Return this plan's windows at and under some of its finest cores: what has to be rendered to see just those.
+    ///
+    /// - Returns: One set a level, as `sets`; nil where the plan has none of the cores.
+    public func part(_ finest: CoreSet) -> [CoreSet]? {
+        let wanted = sets[levels].intersection(finest)
+        guard !wanted.isEmpty else { return nil }
+        var part = [wanted]
+        for level in stride(from: levels - 1, through: 0, by: -1) {
+            part.insert(sets[level].intersection(canvas.parents(of: part[0], level: level + 1)), at: 0)
+        }
+        return part
+    }
 }
 
 extension Canvas {

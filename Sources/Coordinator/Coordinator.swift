@@ -4,7 +4,7 @@ public import Logging
 public import Pyramid
 public import Scheduling
 import Synchronization
-import Wire
+public import Wire
 
 /// The coordinator of one directory of mosaics: takes jobs, leases their windows to workers, and keeps the pixels.
 ///
@@ -19,19 +19,28 @@ public final class Coordinator: Sendable {
         public var heartbeat: Duration
         /// Whether an address that is not loopback may be used without keys.
         public var allowInsecure: Bool
+        /// The coordinator's keys; with them, only workers with allowed keys get in.
+        public var keys: CurveKeyPair?
+        /// The list of allowed keys; nil is the file `workers.allowed` in the directory.
+        public var allowList: URL?
         /// Whether the directory itself is the one mosaic (`render`), rather than holding one folder a mosaic (`serve`).
         public var singleMosaic: Bool
         /// Whether to take up the jobs that the directory's database holds, finished ones too, so that they are shown.
         public var takesUpJobs: Bool
+        /// Whether pixels are read and kept at all; only a measurement of the rest goes without.
+        package var keepsPixels = true
 
         public init(
             directory: URL, listen: String = "tcp://127.0.0.1:*", heartbeat: Duration = .seconds(2),
-            allowInsecure: Bool = false, singleMosaic: Bool = false, takesUpJobs: Bool = true
+            allowInsecure: Bool = false, keys: CurveKeyPair? = nil, allowList: URL? = nil, singleMosaic: Bool = false,
+            takesUpJobs: Bool = true
         ) {
             self.directory = directory
             self.listen = listen
             self.heartbeat = heartbeat
             self.allowInsecure = allowInsecure
+            self.keys = keys
+            self.allowList = allowList
             self.singleMosaic = singleMosaic
             self.takesUpJobs = takesUpJobs
         }
@@ -45,6 +54,8 @@ public final class Coordinator: Sendable {
     private let store: StoreQueue
     private let jobs: JobStore
     private let library: MosaicLibrary
+    /// nil where no keys are asked for.
+    let allowList: AllowList?
     private let board = StatusBoard()
     private let log: Logger
     private let ended = DispatchGroup()
@@ -56,42 +67,50 @@ public final class Coordinator: Sendable {
     ///   what opening the directory throws.
     public init(_ configuration: Configuration, log: Logger = Logger(label: "tessera.coordinator")) throws {
         let wanted = try Endpoint(configuration.listen)
-        guard wanted.isLoopback || configuration.allowInsecure else {
-            throw CoordinatorError(
-                .insecure,
-                "\(wanted) can be reached from other machines, and this version has no encryption yet: anyone who reaches "
-                    + "it could read and write the mosaic. Listen on tcp://127.0.0.1:PORT (and tunnel with ssh -R), or pass "
-                    + "--insecure on a network where every machine is trusted")
+        guard wanted.isLoopback || configuration.allowInsecure || configuration.keys != nil else {
+            throw CoordinatorError(.insecure, Self.howToSecure(wanted))
         }
         try FileManager.default.createDirectory(at: configuration.directory, withIntermediateDirectories: true)
         commands = Mailbox<Command>()
         wakeUp = try WakeUp()
-        store = StoreQueue { [commands, wakeUp] command in
+        store = StoreQueue(keepsPixels: configuration.keepsPixels) { [commands, wakeUp] command in
             commands.put(command)
             wakeUp.wake()
         }
         jobs = try JobStore(directory: configuration.directory)
+        allowList = try configuration.keys.map { _ in
+            try AllowList(configuration.allowList ?? configuration.directory.appending(path: AllowList.fileName))
+        }
         library = MosaicLibrary(directory: configuration.directory, isSingle: configuration.singleMosaic)
         self.configuration = configuration
         self.log = log
         let board = self.board
         endpoint = try Self.start(
             ended: ended,
-            loop: { [commands, wakeUp, store, jobs, heartbeat = configuration.heartbeat] in
-                let router = try ZMQSocket(.router, context: ZMQContext())
+            loop: { [commands, wakeUp, store, jobs, allowList, configuration] in
+                let context = try ZMQContext()
+                let gate = try allowList.map { list in try CurveGate(context: context) { list.admits($0) } }
+                var options = ZMQOptions()
+                options.maximumMessage = Limits.workerMessage
+                options.security = configuration.keys.map { .server($0) } ?? .none
+                let router = try ZMQSocket(.router, context: context, options: options)
+                let watch = try ConnectionWatch(router, context: context)
                 let endpoint = try router.bind(wanted)
                 return SocketLoop(
-                    epoch: try jobs.beginSession(), heartbeat: heartbeat, router: router, endpoint: endpoint,
-                    wakeUp: wakeUp, commands: commands, store: store, jobStore: jobs, log: log,
+                    epoch: try jobs.beginSession(), heartbeat: configuration.heartbeat, router: router,
+                    endpoint: endpoint, wakeUp: wakeUp, commands: commands, store: store, jobStore: jobs,
+                    admission: Admission(allowed: allowList, watch: watch, gate: gate), log: log,
                     publish: { status in board.set(status) })
-            }, log: log
+            }, log: log,
+            failed: { [directory = configuration.directory] error in board.fail(Self.report(error, in: directory)) }
         ).description
         if configuration.takesUpJobs { try takeUpJobs() }
     }
 
     /// Run a socket loop on a thread of its own, and wait until it is bound.
     private static func start(
-        ended: DispatchGroup, loop make: @escaping @Sendable () throws -> SocketLoop, log: Logger
+        ended: DispatchGroup, loop make: @escaping @Sendable () throws -> SocketLoop, log: Logger,
+        failed: @escaping @Sendable (any Error) -> Void
     ) throws -> Endpoint {
         let bound = Mutex<Result<Endpoint, any Error>?>(nil)
         let ready = DispatchSemaphore(value: 0)
@@ -105,6 +124,7 @@ public final class Coordinator: Sendable {
                 try loop.run()
             } catch {
                 log.critical("the socket thread ended", metadata: ["error": "\(error)"])
+                failed(error)
                 bound.withLock { $0 = $0 ?? .failure(error) }
                 ready.signal()
             }
@@ -113,6 +133,20 @@ public final class Coordinator: Sendable {
         thread.start()
         ready.wait()
         return try bound.withLock { try $0?.get() } ?? Endpoint("tcp://127.0.0.1:*")
+    }
+
+    /// Return what to tell of an error that ended the socket thread; what was known is written beside the mosaics.
+    private static func report(_ error: any Error, in directory: URL) -> String {
+        guard let broken = error as? InvariantBroken else { return "the coordinator stopped: \(error)" }
+        let url = directory.appending(path: "tessera-dump.json")
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        let text = (try? Redaction.redacted(json: encoder.encode(broken.dump)))
+        let isWritten = text.map { (try? $0.write(to: url)) != nil } ?? false
+        return
+            "the coordinator stopped because an invariant is broken (\(broken)): this is an error of tessera. All that "
+            + "was committed is kept, and the same command goes on with it. Please report it"
+            + (isWritten ? ", with \(url.path)" : "")
     }
 
     /// Take a job.
@@ -195,10 +229,56 @@ public final class Coordinator: Sendable {
         put(.drain(worker: id, now: now, reason: reason))
     }
 
+    /// Try a job's failed windows again, with every worker; those behind them follow.
+    public func retry(_ id: JobID) throws {
+        try require(id, in: [.running, .paused, .finished], "a cancelled job is handed in again with `tessera submit`")
+        put(.retry(id))
+    }
+
+    /// Render a part of a job before the rest; nil ends that. It holds until the coordinator stops.
+    ///
+    /// - Throws: `CoordinatorError` where the job has nothing there, `CanvasError` where the region is none.
+    public func prefer(_ region: Region?, of id: JobID) throws {
+        try require(id, in: [.running, .paused], "it is over")
+        guard let region else { return put(.prefer(id, nil)) }
+        guard let plan = library.plan(of: id) else { throw CoordinatorError.unknownJob(id) }
+        let finest = try region.cores(on: plan.canvas, level: plan.levels)
+        guard let part = plan.part(finest) else {
+            throw CoordinatorError(.badRequest, "job \(id) renders nothing in that region")
+        }
+        put(.prefer(id, part))
+    }
+
+    /// Change a job's priority; it holds until the coordinator stops.
+    public func setPriority(_ priority: Int, of id: JobID) throws { try command(.setPriority(id, priority), on: id) }
+
+    private func require(_ id: JobID, in phases: Set<JobProgress.Phase>, _ advice: String) throws {
+        guard let job = status().jobs.first(where: { $0.id == id }) else { throw CoordinatorError.unknownJob(id) }
+        guard phases.contains(job.progress.phase) else {
+            throw CoordinatorError(.wrongPhase, "job \(id) is \(job.progress.phase.rawValue): \(advice)")
+        }
+    }
+
+    /// Return everything that is known, for a bug report.
+    ///
+    /// - Throws: `CoordinatorError.stopped` where the socket thread does not answer.
+    public func dump() throws -> StateDump {
+        let order = DumpOrder()
+        put(.dump(order))
+        guard let dump = order.wait(seconds: 10) else {
+            throw CoordinatorError(.stopped, failure ?? "the coordinator does not answer: see its log")
+        }
+        return dump
+    }
+
+    /// Why the coordinator has stopped by itself; nil while it works.
+    public var failure: String? { board.failure }
+
     /// Return the state of jobs and workers, at most a quarter of a second old.
     public func status() -> Status {
         var status = board.get()
         status.endpoint = endpoint
+        status.serverKey = configuration.keys?.publicKey.description
         return status
     }
 
@@ -210,17 +290,18 @@ public final class Coordinator: Sendable {
         try library.opened(name)?.tile(zoom: tile.zoom, x: tile.x, y: tile.y)
     }
 
-    /// Stop: lease no more, ask the workers to end, commit what has arrived, and close.
+    /// Stop: lease no more, part from the workers, commit what has arrived, and close.
     ///
     /// It waits at most ten seconds for workers; what they had in hand is rendered again next time.
-    public func shutdown() {
-        put(.shutdown)
+    /// - Parameter keepsWorkers: Whether workers shall wait for this coordinator to come back, rather than end.
+    public func shutdown(keepsWorkers: Bool = false) {
+        put(.shutdown(keepsWorkers: keepsWorkers))
         ended.wait()
         store.flush()
         library.close()
     }
 
-    private func put(_ command: Command) {
+    func put(_ command: Command) {
         commands.put(command)
         wakeUp.wake()
     }

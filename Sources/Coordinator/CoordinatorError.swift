@@ -4,9 +4,13 @@ public struct CoordinatorError: Error, Hashable, Sendable, CustomStringConvertib
         case unknownJob
         case unknownWorker
         case badRequest
+        /// No keys are asked for here.
+        case keyless
         /// The address is not loopback, and no keys protect it.
         case insecure
         case stopped
+        /// The job is in no state for that.
+        case wrongPhase
     }
 
     public let code: Code

@@ -5,23 +5,48 @@ import Scheduling
 /// A job as the socket thread sees it.
 struct JobEntry {
     let job: PreparedJob
+    var priority: Int
+    /// Which workers may render it; narrowed when an exact job is pinned.
+    var profile: ProfileRule
     var meter = RateMeter()
-    var failures: [WindowFailure] = []
+    private(set) var failures: [WindowFailure] = []
     var error: String?
     /// Whether the overviews are complete too.
     var isFinalized = false
 
-    init(_ job: PreparedJob) { self.job = job }
+    /// Failures that are told one by one; of the rest, how many there are.
+    private static let toldFailures = 1000
+
+    init(_ job: PreparedJob, profile: ProfileRule) {
+        self.job = job
+        self.profile = profile
+        priority = job.request.priority
+    }
+
+    mutating func fail(_ window: Core, _ reason: String) {
+        if failures.count < Self.toldFailures {
+            failures.append(WindowFailure(window: window.description, reason: reason))
+        }
+        error = "window \(window) failed: \(reason)"
+    }
+
+    mutating func forgetFailures() {
+        failures = []
+        error = nil
+        isFinalized = false
+    }
 
     mutating func status(progress: JobProgress, now: Duration) -> JobStatus {
         var progress = progress
         if progress.phase == .finished, !isFinalized { progress.phase = .running }
+        var request = job.request
+        request.priority = priority
         let rate = meter.rate(at: now)
         let left = progress.planned - progress.done - progress.failed
         let finest = job.plan.sets[job.plan.levels]
         let core = job.plan.canvas.geometry.core
         return JobStatus(
-            id: job.id, mosaic: job.mosaicName, request: job.request, progress: progress, rate: rate,
+            id: job.id, mosaic: job.mosaicName, request: request, progress: progress, rate: rate,
             secondsLeft: rate > 0 ? Double(left) / rate : nil, error: error, failures: failures,
             zooms: job.plan.canvas.baseZoom...job.plan.canvas.zoom(level: job.plan.levels),
             bounds: job.plan.bounds,

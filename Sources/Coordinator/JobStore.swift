@@ -44,6 +44,17 @@ struct JobStore {
         try migrator.migrate(database)
     }
 
+    /// Return what a folder's database holds, without a change to it; empty where there is none.
+    static func read(_ directory: URL) throws -> [Record] {
+        let path = directory.appending(path: "jobs.sqlite").path
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        var configuration = Configuration()
+        configuration.readonly = true
+        return try DatabaseQueue(path: path, configuration: configuration).read {
+            try Record.order(sql: "created, id").fetchAll($0)
+        }
+    }
+
     /// Begin a session and return its epoch, larger than every one before.
     func beginSession() throws -> UInt64 {
         try database.write { db in

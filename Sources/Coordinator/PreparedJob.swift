@@ -25,6 +25,9 @@ final class PreparedJob: Sendable {
     private let scalars: [ModelConfiguration.Scalar]
     private let degradation: [Double]
     private let baseWalk: Mutex<HilbertWalk>
+    private let repairs = Mutex(0)
+    /// Damage found so often in one session is no accident any more.
+    private static let repairLimit = 8
 
     init(
         id: JobID, request: JobRequest, mosaicName: String, output: OpenMosaic, base: BaseMap, plan: Plan,
@@ -50,10 +53,28 @@ final class PreparedJob: Sendable {
         plan.sets.indices.map { mosaic.doneCores(level: $0) }
     }
 
+    /// Set a damaged file aside; returns whether the job may go on.
+    func repair(after error: any Error) -> Bool {
+        guard case MosaicError.damaged(let file, _) = error,
+            repairs.withLock({
+                $0 += 1
+                return $0 <= Self.repairLimit
+            })
+        else { return false }
+        return (try? mosaic.repair(file)) == true
+    }
+
     /// Read a window's condition from the stored pixels below it.
     func request(for core: Core) throws -> WindowRequest {
         if core.level == 1 { try storeBase(under: plan.canvas.geometry.conditionRect(core)) }
         return WindowRequest(core: core, constants: constants(of: core), condition: try mosaic.condition(for: core))
+    }
+
+    /// Return a request of the usual size without the pixels.
+    func blankRequest(for core: Core) -> WindowRequest {
+        let side = Int(plan.canvas.geometry.condition)
+        return WindowRequest(
+            core: core, constants: constants(of: core), condition: [UInt8](repeating: 128, count: 3 * side * side))
     }
 
     /// Return a core as it is to be stored: transparent where the base map has no data.
@@ -71,10 +92,7 @@ final class PreparedJob: Sendable {
 
     /// The model's scalars beside the timestep, in its order.
     private func constants(of core: Core) -> [Float] {
-        scalars.map { scalar in
-            scalar.name == ModelScalar.resolution
-                ? Float(plan.canvas.log2Resolution(of: core)) : Float(degradation[core.level - 1])
-        }
+        ModelScalar.values(scalars, of: core, on: plan.canvas, degradation: degradation)
     }
 
     /// Store the next base tiles of the plan, so that the map is there to look at before any window is done.
@@ -111,4 +129,12 @@ enum ModelScalar {
     static let resolution = "log2_resolution"
     static let degradation = "degradation"
     static let known = [resolution, degradation]
+
+    static func values(
+        _ scalars: [ModelConfiguration.Scalar], of core: Core, on canvas: Canvas, degradation: [Double]
+    ) -> [Float] {
+        scalars.map { scalar in
+            scalar.name == resolution ? Float(canvas.log2Resolution(of: core)) : Float(degradation[core.level - 1])
+        }
+    }
 }

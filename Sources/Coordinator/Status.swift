@@ -6,6 +6,8 @@ public struct Status: Sendable, Codable {
     public var softwareVersion: String
     public var endpoint: String
     public var started: Date
+    /// The public key that workers give as --server-key; nil where no keys are asked for.
+    public var serverKey: String?
     public var jobs: [JobStatus]
     public var workers: [WorkerStatus]
 }
@@ -51,4 +53,6 @@ public struct WorkerStatus: Sendable, Codable {
     public var secondsSinceHeard: Double
     public var isDraining: Bool
     public var lastError: String?
+    /// The public key the worker proved to have; nil where none is asked for.
+    public var key: String?
 }

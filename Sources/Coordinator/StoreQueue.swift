@@ -13,34 +13,45 @@ final class StoreQueue: Sendable {
         let job: PreparedJob
         let core: Core
         let pixels: [UInt8]
+        let profile: String
     }
 
     private let queue = DispatchQueue(label: "tessera.store", qos: .userInitiated)
     private let arrivals = Mailbox<Arrival>()
+    private let keepsPixels: Bool
     private let reply: @Sendable (Command) -> Void
 
     /// - Parameter reply: Carries answers to the socket thread; called on the store's thread.
-    init(reply: @escaping @Sendable (Command) -> Void) {
+    init(keepsPixels: Bool = true, reply: @escaping @Sendable (Command) -> Void) {
+        self.keepsPixels = keepsPixels
         self.reply = reply
     }
 
     /// Read the conditions of a lease's windows; answers `prepared`.
     func prepare(_ lease: Lease, of job: PreparedJob) {
-        queue.async { [reply] in
-            let windows = Result { try lease.cores.map(job.request(for:)) }
-            reply(.prepared(lease, windows.mapError(StoreFailure.init)))
+        guard keepsPixels else { return reply(.prepared(lease, .success(lease.cores.map(job.blankRequest)))) }
+        queue.async { [self] in
+            do {
+                reply(.prepared(lease, .success(try lease.cores.map(job.request(for:)))))
+            } catch {
+                reply(.prepared(lease, .failure(failure(error, of: job))))
+            }
         }
     }
 
     /// Keep the pixels of a core; answers `stored` when they are committed, or `unstored`.
-    func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob) {
-        if arrivals.put(Arrival(job: job, core: core, pixels: pixels)) {
+    ///
+    /// - Parameter profile: The numeric profile of the worker that rendered them.
+    func keep(_ pixels: [UInt8], of core: Core, for job: PreparedJob, profile: String) {
+        guard keepsPixels else { return reply(.stored(job.id, [core])) }
+        if arrivals.put(Arrival(job: job, core: core, pixels: pixels, profile: profile)) {
             queue.async { self.commit() }
         }
     }
 
     /// Store a job's base map, a few tiles at a time between everything else.
     func begin(_ job: PreparedJob) {
+        guard keepsPixels else { return }
         queue.async {
             do {
                 if try job.storeNextBase(4) { self.begin(job) }
@@ -52,6 +63,7 @@ final class StoreQueue: Sendable {
 
     /// Complete the overviews of a finished job; answers `finalized`.
     func finish(_ job: PreparedJob) {
+        guard keepsPixels else { return reply(.finalized(job.id, nil)) }
         queue.async { [reply] in
             do {
                 while try job.storeNextBase(64) {}
@@ -74,12 +86,21 @@ final class StoreQueue: Sendable {
             guard let job = group.first?.job else { continue }
             let cores = group.map(\.core)
             do {
+                for profile in Set(group.map(\.profile)) { try job.mosaic.record(profile: profile) }
                 try job.mosaic.store(group.map { try job.rendered($0.core, pixels: $0.pixels) })
                 try job.output.update(after: cores)
                 reply(.stored(id, cores))
             } catch {
-                reply(.unstored(id, cores, StoreFailure(error)))
+                reply(.unstored(id, cores, failure(error, of: job)))
             }
         }
+    }
+
+    /// Repair what can be, and say what happened.
+    private func failure(_ error: any Error, of job: PreparedJob) -> StoreFailure {
+        guard job.repair(after: error) else { return StoreFailure(error) }
+        let failure = StoreFailure(error, isRepaired: true)
+        reply(.repaired(job.id, done: job.doneCores(), failure))
+        return failure
     }
 }

@@ -41,6 +41,24 @@ public struct DrainRequest: Sendable, Hashable, Codable {
     }
 }
 
+/// A worker's public key that is let in: what `GET /api/v1/keys` lists and `POST` takes.
+public struct WorkerKey: Sendable, Hashable, Codable {
+    /// 40 characters of Z85.
+    public var key: String
+    public var name: String
+
+    public init(key: String, name: String) {
+        self.key = key
+        self.name = name
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        key = try values.decode(String.self, forKey: .key)
+        name = try values.decodeIfPresent(String.self, forKey: .name) ?? ""
+    }
+}
+
 /// What every error answers.
 public struct APIError: Sendable, Hashable, Codable {
     public struct Detail: Sendable, Hashable, Codable {

@@ -10,7 +10,7 @@ struct APIRoutes {
     let queue: BlockingQueue
     let maximumBody: Int
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<MonitorContext>) {
         router.get("healthz") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
@@ -24,12 +24,52 @@ struct APIRoutes {
         api.post("jobs/{id}/pause") { _, context in try change(context, source.pause) }
         api.post("jobs/{id}/resume") { _, context in try change(context, source.resume) }
         api.post("jobs/{id}/cancel") { _, context in try change(context, source.cancel) }
+        api.post("jobs/{id}/retry") { _, context in try change(context, source.retry) }
+        api.post("jobs/{id}/first") { request, context in
+            let place: FirstRequest = try await body(of: request)
+            let region: Region?
+            do {
+                region = try place.region()
+            } catch let error as DecodingError {
+                throw HTTPError(.badRequest, message: Self.explanation(error))
+            }
+            return try change(context) { id in
+                do {
+                    try source.prefer(region, of: id)
+                } catch let error as CanvasError {
+                    throw HTTPError(.unprocessableContent, message: "\(error)")
+                }
+            }
+        }
+        api.post("jobs/{id}/priority") { request, context in
+            let order: PriorityRequest = try await body(of: request)
+            return try change(context) { try source.setPriority(order.priority, of: $0) }
+        }
+        api.get("dump") { _, _ in
+            let data = try await queue.run {
+                try Redaction.redacted(json: APICoding.encoder().encode(source.dump()))
+            }
+            return Response(
+                status: .ok, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+        }
         api.get("workers") { _, _ in Response.json(source.status().workers) }
         api.post("workers/{id}/drain") { request, context in try await drain(request, context) }
+        api.get("keys") { _, _ in Response.json(source.allowedKeys()) }
+        api.post("keys") { request, _ in
+            let key: WorkerKey = try await body(of: request)
+            try await queue.run { try source.allow(key) }
+            return Response.json(key, status: .created)
+        }
+        api.post("keys/revoke") { request, _ in
+            let key: WorkerKey = try await body(of: request)
+            try await queue.run { try source.revoke(key: key.key) }
+            return Response.json(key)
+        }
         api.get("events") { _, _ in EventStream(source: source).response() }
     }
 
-    private func job(_ context: BasicRequestContext) throws -> JobStatus {
+    private func job(_ context: MonitorContext) throws -> JobStatus {
         let id = try context.parameters.require("id")
         guard let job = source.status().jobs.first(where: { $0.id == id }) else {
             throw MonitorError.notFound("there is no job \"\(id)\"")
@@ -37,7 +77,7 @@ struct APIRoutes {
         return job
     }
 
-    private func change(_ context: BasicRequestContext, _ action: (String) throws -> Void) throws -> Response {
+    private func change(_ context: MonitorContext, _ action: (String) throws -> Void) throws -> Response {
         let id = try job(context).id
         try action(id)
         return .json(JobCreated(id: id))
@@ -56,7 +96,7 @@ struct APIRoutes {
         return .json(JobCreated(id: id), status: .created, headers: [.location: "/api/v1/jobs/\(id)"])
     }
 
-    private func drain(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    private func drain(_ request: Request, _ context: MonitorContext) async throws -> Response {
         let text = try context.parameters.require("id")
         guard let id = UInt64(text) else {
             throw HTTPError(.badRequest, message: "a worker's id is a whole number, not \"\(text)\"")

@@ -1,5 +1,6 @@
 import Foundation
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 import Synchronization
@@ -14,20 +15,39 @@ public final class MonitorServer: Sendable {
         public var port: Int
         /// What requests that change something must carry as `Authorization: Bearer`; nil asks for nothing.
         public var token: String?
+        /// Where people find the token, in words that go on after "this needs the server's token".
+        public var tokenHint: String
         /// The largest request body in bytes.
         public var maximumBody: Int
         /// Where Debian's libjs-leaflet put its files.
         public var leafletDirectory: String
+        /// Requests that change something: a caller's burst, and how many a second after it.
+        public var changes = (burst: 100.0, perSecond: 20.0)
+        public var reads = (burst: 5000.0, perSecond: 1000.0)
+        /// Attempts with a wrong token.
+        public var refusals = (burst: 10.0, perSecond: 1.0)
+        /// Open connections.
+        public var maximumConnections = 1024
 
         public init(
-            host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, maximumBody: Int = 4 << 20,
+            host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, tokenHint: String = "",
+            maximumBody: Int = 4 << 20,
             leafletDirectory: String = "/usr/share/javascript/leaflet"
         ) {
             self.host = host
             self.port = port
             self.token = token
+            self.tokenHint = tokenHint
             self.maximumBody = maximumBody
             self.leafletDirectory = leafletDirectory
+        }
+
+        var limits: [RateLimiter.Kind: RateLimit] {
+            [
+                .read: RateLimit(burst: reads.burst, perSecond: reads.perSecond),
+                .change: RateLimit(burst: changes.burst, perSecond: changes.perSecond),
+                .refused: RateLimit(burst: refusals.burst, perSecond: refusals.perSecond),
+            ]
         }
 
         /// Whether only this machine can reach the server.
@@ -68,11 +88,11 @@ public final class MonitorServer: Sendable {
     public func run(onListening: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let page = PageRoutes(leafletDirectory: configuration.leafletDirectory)
         let router = Router(
-            context: BasicRequestContext.self, options: [.autoGenerateHeadEndpoints])
+            context: MonitorContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(
             middleware: RequestGuard(
                 host: configuration.host, isLoopback: configuration.isLoopback, token: configuration.token,
-                logger: logger))
+                tokenHint: configuration.tokenHint, limiter: RateLimiter(limits: configuration.limits), logger: logger))
         page.add(to: router)
         APIRoutes(source: source, queue: queue, maximumBody: configuration.maximumBody).add(to: router)
         TileRoutes(source: source, queue: queue).add(to: router)
@@ -82,7 +102,8 @@ public final class MonitorServer: Sendable {
         let application = Application(
             router: router,
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "tessera"),
+                address: .hostname(configuration.host, port: configuration.port), serverName: "tessera",
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.maximumConnections)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: quiet)
         do {

@@ -16,7 +16,19 @@ public protocol MonitorSource: Sendable {
     func pause(_ id: JobID) throws
     func resume(_ id: JobID) throws
     func cancel(_ id: JobID) throws
+    /// Try a job's failed windows again.
+    func retry(_ id: JobID) throws
+    /// Render a part of a job first; nil ends that.
+    func prefer(_ region: Region?, of id: JobID) throws
+    func setPriority(_ priority: Int, of id: JobID) throws
+    /// Everything that is known, for a bug report; called off the cooperative pool.
+    func dump() throws -> StateDump
     func drain(worker: UInt64, now: Bool, reason: String) throws
+    /// The workers' keys that are let in.
+    func allowedKeys() -> [WorkerKey]
+    func allow(_ key: WorkerKey) throws
+    /// - Throws: `MonitorError.notFound` where the key was not allowed.
+    func revoke(key: String) throws
 }
 
 /// A tile as it is sent to viewers.

@@ -34,7 +34,7 @@ struct PageRoutes {
         leaflet = found
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<MonitorContext>) {
         router.get("/") { request, _ in
             let page = Asset(bytes: PackageResources.index_html, type: "text/html; charset=utf-8")
             return Self.response(page, to: request)

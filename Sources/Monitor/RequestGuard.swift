@@ -9,11 +9,14 @@ import Logging
 /// (DNS rebinding) or by a cross-site POST. So a server on loopback answers to loopback names alone, and a request
 /// that changes something must come from the same origin or from no page at all.
 struct RequestGuard: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = MonitorContext
 
     let host: String
     let isLoopback: Bool
     let token: String?
+    /// Where the token is to be found, for those who lack it.
+    let tokenHint: String
+    let limiter: RateLimiter
     let logger: Logger
 
     func handle(
@@ -21,7 +24,7 @@ struct RequestGuard: RouterMiddleware {
     ) async throws -> Response {
         var response: Response
         do {
-            try check(request)
+            try check(request, caller: context.caller)
             response = try await next(request, context)
         } catch {
             response = Self.response(for: error, path: request.uri.path)
@@ -34,21 +37,30 @@ struct RequestGuard: RouterMiddleware {
         return response
     }
 
-    private func check(_ request: Request) throws {
+    private func check(_ request: Request, caller: String) throws {
         let authority = request.head.authority ?? ""
         if isLoopback, !Self.loopbackNames.contains(Self.name(of: authority)), Self.name(of: authority) != host {
             throw HTTPError(
                 .forbidden, message: "this server answers to loopback names only, not to \"\(authority)\"")
         }
-        guard request.method != .get, request.method != .head else { return }
+        guard request.method != .get, request.method != .head else { return try limit(.read, caller) }
         if let origin = request.headers[.origin], origin != "http://\(authority)", origin != "https://\(authority)" {
             throw HTTPError(.forbidden, message: "requests from the origin \(origin) are refused")
         }
-        if let token, request.headers[.authorization] != "Bearer \(token)" {
+        if let token, !equalInConstantTime(request.headers[.authorization] ?? "", "Bearer \(token)") {
+            try limit(.refused, caller)
             throw HTTPError(
                 .unauthorized, headers: [.wwwAuthenticate: "Bearer"],
-                message: "this needs the server's token: send Authorization: Bearer TOKEN")
+                message: "this needs the server's token (Authorization: Bearer TOKEN)\(tokenHint)")
         }
+        try limit(.change, caller)
+    }
+
+    private func limit(_ kind: RateLimiter.Kind, _ caller: String) throws {
+        guard let seconds = limiter.wait(kind, caller: caller) else { return }
+        throw HTTPError(
+            .tooManyRequests, headers: [.retryAfter: "\(seconds)"],
+            message: "too many requests from \(caller): come back in \(seconds) s")
     }
 
     static let loopbackNames: Set<String> = ["localhost", "127.0.0.1", "[::1]", "::1"]

@@ -8,12 +8,12 @@ struct TileRoutes {
     let source: any MonitorSource
     let queue: BlockingQueue
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<MonitorContext>) {
         router.get("tiles/{mosaic}.json") { request, context in try description(request, context) }
         router.get("tiles/{mosaic}/{z}/{x}/{y}.png") { request, context in try await tile(request, context) }
     }
 
-    private func mosaic(_ context: BasicRequestContext) throws -> String {
+    private func mosaic(_ context: MonitorContext) throws -> String {
         let segment = try context.parameters.require("mosaic")
         let mosaic = MosaicName.mosaic(segment)
         guard source.mosaics().contains(mosaic) else {
@@ -22,7 +22,7 @@ struct TileRoutes {
         return mosaic
     }
 
-    private func description(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    private func description(_ request: Request, _ context: MonitorContext) throws -> Response {
         let mosaic = try mosaic(context)
         let authority = request.head.authority ?? "localhost"
         guard let description = TileJSON(mosaic: mosaic, in: source.status(), root: "http://\(authority)") else {
@@ -31,7 +31,7 @@ struct TileRoutes {
         return .json(description, headers: [.accessControlAllowOrigin: "*"])
     }
 
-    private func tile(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    private func tile(_ request: Request, _ context: MonitorContext) async throws -> Response {
         let mosaic = try mosaic(context)
         let address = try address(context)
         guard let tile = try await queue.run({ try source.tile(mosaic: mosaic, address) }) else {
@@ -52,7 +52,7 @@ struct TileRoutes {
             status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: tile.png)))
     }
 
-    private func address(_ context: BasicRequestContext) throws -> Tile {
+    private func address(_ context: MonitorContext) throws -> Tile {
         let parts = try ["z", "x", "y"].map { try context.parameters.require($0) }
         guard let zoom = Int(parts[0]), let x = Int64(parts[1]), let y = Int64(parts[2]),
             (0...Canvas.maximumZoom).contains(zoom), abs(x / 2) < 1 << 40, abs(y / 2) < 1 << 40

@@ -169,7 +169,7 @@ final class CellFile: Sendable {
     }
 
     /// Only integers within bounds, whatever a damaged file holds.
-    private static let selectProgress = """
+    static let selectProgress = """
         SELECT CAST(zoom_level AS INTEGER), CAST(tile_column AS INTEGER), CAST(tile_row AS INTEGER),
             coalesce(CAST(done AS INTEGER), 0), coalesce(CAST(checksum AS INTEGER), 0), CAST(sources AS INTEGER)
         FROM progress
@@ -177,11 +177,32 @@ final class CellFile: Sendable {
             AND tile_column BETWEEN -\(1 << 40) AND \(1 << 40) AND tile_row BETWEEN -\(1 << 40) AND \(1 << 40)
         """
 
-    private static func progress(_ row: Row) -> Progress {
+    static func progress(_ row: Row) -> Progress {
         let sources: Int64? = row[5]
         return Progress(
             tile: Tile(zoom: row[0], x: row[1], tmsRow: row[2]), done: UInt64(bitPattern: row[3]),
             checksum: UInt64(bitPattern: row[4]), sources: sources.map { UInt64(bitPattern: $0) })
+    }
+
+    /// Note all tiles of a cell and their overviews as done, without data.
+    func fillProgress(_ cell: Cell, done: UInt64) throws {
+        try run {
+            try queue.write { db in
+                for up in 0...Cell.depth {
+                    let side = Cell.side >> Int64(up)
+                    let corner = Tile(zoom: cell.zoom - up, x: cell.column * side, y: cell.row * side)
+                    try db.execute(
+                        sql: """
+                            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+                            INSERT OR REPLACE INTO progress SELECT ?, ? + i % ?, ? - i / ?, ?, 0, NULL FROM n
+                            """,
+                        arguments: [
+                            side * side - 1, corner.zoom, corner.x, side, corner.tmsRow, side,
+                            up == 0 ? Int64(bitPattern: done) : -1,
+                        ])
+                }
+            }
+        }
     }
 
     /// Limit the file's size, so that tests can fill it.
@@ -190,6 +211,8 @@ final class CellFile: Sendable {
     }
 
     func close() { try? queue.close() }
+
+    func read<Result>(_ body: (Database) throws -> Result) throws -> Result { try run { try queue.read(body) } }
 
     private func run<Result>(_ body: () throws -> Result) throws -> Result {
         do {

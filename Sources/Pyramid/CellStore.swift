@@ -26,6 +26,8 @@ final class CellStore: @unchecked Sendable {
     private var open: [Key: (file: CellFile, used: UInt64)] = [:]
     private var existing: Set<Key> = []
     private var clock: UInt64 = 0
+    /// Files in which damage was found since the mosaic was opened.
+    private(set) var suspects: Set<Key> = []
 
     init(directory: URL, canvas: Canvas, isWritable: Bool, title: String, limit: Int = 64) {
         self.directory = directory
@@ -92,8 +94,15 @@ final class CellStore: @unchecked Sendable {
         return file
     }
 
+    func suspect(_ path: String) {
+        lock.withLock {
+            if let key = existing.first(where: { url($0).path == path }) { suspects.insert(key) }
+        }
+    }
+
     func forget(_ key: Key) {
         lock.withLock {
+            suspects.remove(key)
             open[key] = nil
             existing.remove(key)
         }

@@ -45,6 +45,7 @@ extension Mosaic {
     ) throws -> ([[Cell: DoneBits]], [DamagedFile]) {
         var done = [[Cell: DoneBits]](repeating: [:], count: description.levels + 1)
         var damaged: [DamagedFile] = []
+        let notes = store.takeNotes()
         for level in 0...description.levels {
             let folder = store.url(.above(level: level)).deletingLastPathComponent()
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
@@ -53,24 +54,33 @@ extension Mosaic {
                 let path = store.url(key).path
                 do {
                     store.register(key)
-                    var bits = DoneBits(geometry: description.canvas.geometry)
                     guard try size(path) > 0, let file = try store.file(key) else {
                         throw MosaicError.damaged(file: path, reason: "it is empty")
                     }
-                    let zoom = description.canvas.zoom(level: level)
-                    try file.forEachProgress { row in
-                        if case .cell(_, let cell) = key, row.tile.zoom == zoom, cell.contains(row.tile) {
-                            bits[row.tile] = row.done
-                        }
-                    }
-                    if case .cell(_, let cell) = key { done[level][cell] = bits }
+                    if store.isWritable, !store.isNoted(key, in: notes) { try file.check() }
+                    if case .cell(_, let cell) = key { done[level][cell] = try doneBits(store, key, description) }
                 } catch MosaicError.damaged(_, let reason) {
-                    try store.setAside(key)
+                    if store.isWritable { try store.salvage(key) } else { store.forget(key) }
                     damaged.append(DamagedFile(path: path, reason: reason))
+                    if case .cell(_, let cell) = key, store.exists(key) {
+                        done[level][cell] = try doneBits(store, key, description)
+                    }
                 }
             }
         }
         return (done, damaged)
+    }
+
+    /// Read which cores of a file are done.
+    static func doneBits(_ store: CellStore, _ key: CellStore.Key, _ description: MosaicDescription) throws -> DoneBits
+    {
+        var bits = DoneBits(geometry: description.canvas.geometry)
+        guard case .cell(let level, let cell) = key else { return bits }
+        let zoom = description.canvas.zoom(level: level)
+        try store.file(key)?.forEachProgress { row in
+            if row.tile.zoom == zoom, cell.contains(row.tile) { bits[row.tile] = row.done }
+        }
+        return bits
     }
 
     private static func size(_ path: String) throws -> Int {
@@ -89,11 +99,11 @@ extension Mosaic {
 }
 
 extension CellStore {
-    /// Forget a damaged file, and rename it where the mosaic is writable.
-    func setAside(_ key: Key) throws {
+    /// Forget a damaged file, and rename it; returns its new path.
+    func setAside(_ key: Key) throws -> String? {
         forget(key)
-        guard isWritable else { return }
-        for suffix in ["", "-journal"] {
+        var moved: String?
+        for suffix in ["-journal", ""] {
             let path = url(key).path + suffix
             guard FileManager.default.fileExists(atPath: path) else { continue }
             var target = path + ".damaged"
@@ -107,6 +117,8 @@ extension CellStore {
             } catch {
                 throw MosaicError.from(writing: path, error)
             }
+            moved = target
         }
+        return moved
     }
 }

@@ -9,7 +9,7 @@ public import Raster
 ///
 /// `@unchecked Sendable`: mutable state is guarded by `stateLock`, and writes by `writeLock`.
 public final class Mosaic: @unchecked Sendable {
-    /// A file that was set aside when the mosaic was opened; its cores count as not done.
+    /// A file that is damaged; its lost cores count as not done.
     public struct DamagedFile: Hashable, Sendable {
         public var path: String
         public var reason: String
@@ -18,7 +18,8 @@ public final class Mosaic: @unchecked Sendable {
     public let directory: URL
     public let description: MosaicDescription
     public let isWritable: Bool
-    /// Files found damaged when the mosaic was opened, renamed to `.damaged` where it is writable.
+    /// Files found damaged when the mosaic was opened; where it is writable, renamed to `.damaged`, and what is intact in
+    /// them kept.
     public let damaged: [DamagedFile]
 
     public var canvas: Canvas { description.canvas }
@@ -28,6 +29,8 @@ public final class Mosaic: @unchecked Sendable {
     let store: CellStore
     let cache: TileCache
     let writeLock = NSLock()
+    /// The numeric profiles that `mosaic.json` lists for certain.
+    var knownProfiles: Set<String> = []
     private let stateLock = NSLock()
     private var done: [[Cell: DoneBits]]
     private var overviewStates: [Int: OverviewState] = [:]
@@ -138,6 +141,8 @@ public final class Mosaic: @unchecked Sendable {
         }
     }
 
+    func replaceDone(_ level: Int, _ cell: Cell, _ bits: DoneBits) { stateLock.withLock { done[level][cell] = bits } }
+
     func overviews(level: Int) -> OverviewState? { stateLock.withLock { overviewStates[level] } }
 
     func setOverviews(_ state: OverviewState) { stateLock.withLock { overviewStates[state.level] = state } }
@@ -149,13 +154,16 @@ public final class Mosaic: @unchecked Sendable {
         let key = TileCache.Key(level: level, tile: tile)
         if let known = cache.find(key) { return known }
         let generation = cache.generation
-        guard let file = try store.file(store.key(level: level, tile)), let found = try file.tile(tile) else {
-            return nil
-        }
+        guard let file = try store.file(store.key(level: level, tile)) else { return nil }
         let pixels: RGBATile
         do {
+            guard let found = try file.tile(tile) else { return nil }
             pixels = try RGBATile(png: found.data)
+        } catch let error as MosaicError {
+            if case .damaged(let path, _) = error { store.suspect(path) }
+            throw error
         } catch {
+            store.suspect(file.path)
             throw MosaicError.damaged(file: file.path, reason: "tile \(tile): \(error)")
         }
         cache.keep(pixels, for: key, generation: generation)

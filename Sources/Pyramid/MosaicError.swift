@@ -30,7 +30,7 @@ public enum MosaicError: Error, Hashable, CustomStringConvertible {
             "core \(core) was rendered again with other pixels than \(file) holds: a worker computes differently "
                 + "(another model, engine or instruction set); find it before going on, nothing was overwritten"
         case .damaged(let file, let reason):
-            "\(file) is damaged (\(reason)): move it away and resume, its tiles are then rendered again"
+            "\(file) is damaged (\(reason)): resume, and what is lost is rendered again while the rest is kept"
         case .diskFull(let path):
             "no space left for \(path): free some and resume, everything stored so far is kept"
         case .readOnly(let path): "\(path) cannot be written: check its permissions or give another output directory"

@@ -48,7 +48,7 @@ public struct MosaicDescription: Hashable, Sendable, Codable {
     }
 
     /// Throw `MosaicError.mismatch` for the first key in which `job` differs.
-    func require(_ job: MosaicDescription, directory: String) throws {
+    public func require(_ job: MosaicDescription, directory: String) throws {
         let stored = try facts()
         let given = try job.facts()
         for key in Set(stored.keys).union(given.keys).sorted() where stored[key] != given[key] {

@@ -51,6 +51,13 @@ final class TileCache: @unchecked Sendable {
         }
     }
 
+    func removeAll() {
+        lock.withLock {
+            writes += 1
+            entries.removeAll()
+        }
+    }
+
     private func insert(_ tile: RGBATile, _ key: Key) {
         clock += 1
         entries[key] = Entry(tile: tile, used: clock)

@@ -26,6 +26,8 @@ public struct Lease: Hashable, Sendable {
     public let worker: WorkerID
     public let job: JobID
     public let cores: [Core]
+
+    public var reference: LeaseReference { LeaseReference(id: id, epoch: epoch) }
 }
 
 /// The lease a message speaks of.

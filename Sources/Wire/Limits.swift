@@ -2,6 +2,8 @@
 public enum Limits {
     /// Bytes of a whole frame; a socket refuses longer ones before they are read.
     public static let message = 4 << 20
+    /// Bytes of a frame from a worker: a chunk, and what goes with it.
+    public static let workerMessage = chunk + (64 << 10)
     /// Bytes of the payload of a `WindowResult` or `ModelChunk`.
     public static let chunk = 1 << 20
     /// UTF-8 bytes of a name, an address or a version.

@@ -6,13 +6,56 @@ extension Message {
     /// Unpack an envelope; the values of its fields are not tested yet.
     init(unpacking bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count <= Limits.message else { throw WireError.tooLong(bytes: bytes.count) }
+        // A payload that ends the frame is taken from there: protobuf-c would copy it once more.
+        let (head, payload) = Self.split(bytes)
         guard
-            let envelope = bytes.withMemoryRebound(
+            let envelope = head.withMemoryRebound(
                 to: UInt8.self,
                 { tessera_envelope_unpack($0.baseAddress, $0.count, 2 * $0.count + 1 << 16) })
         else { throw WireError.malformed(bytes: bytes.count) }
         defer { tessera_envelope_free(envelope) }
+        let inner = envelope.pointee.payload
+        defer { envelope.pointee.payload = inner }
+        if let payload {
+            let start = payload.assumingMemoryBound(to: UInt8.self).baseAddress
+            envelope.pointee.payload = ProtobufCBinaryData(
+                len: payload.count, data: UnsafeMutablePointer(mutating: start))
+        }
         self = try Message(envelope.pointee)
+    }
+
+    /// Split a frame before a field 15 (`payload`) that ends it.
+    ///
+    /// Anything else than length-delimited fields before it leaves the frame as it is, for protobuf-c to judge.
+    private static func split(
+        _ bytes: UnsafeRawBufferPointer
+    ) -> (head: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer?) {
+        let payloadTag: UInt64 = 15 << 3 | 2
+        var offset = 0
+        func number() -> UInt64? {
+            var value: UInt64 = 0
+            for shift in stride(from: UInt64(0), to: 35, by: 7) {
+                guard offset < bytes.count else { return nil }
+                let byte = bytes[offset]
+                offset += 1
+                value |= UInt64(byte & 0x7F) << shift
+                if byte & 0x80 == 0 { return value }
+            }
+            return nil
+        }
+        while offset < bytes.count {
+            let start = offset
+            guard let tag = number(), tag & 7 == 2, let length = number(), length <= bytes.count - offset else { break }
+            let end = offset + Int(length)
+            if tag == payloadTag, end == bytes.count, length > 0 {
+                return (
+                    UnsafeRawBufferPointer(rebasing: bytes[..<start]),
+                    UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
+                )
+            }
+            offset = end
+        }
+        return (bytes, nil)
     }
 
     private init(_ envelope: Tessera__Wire__Envelope) throws {

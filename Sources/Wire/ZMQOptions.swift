@@ -17,6 +17,7 @@ public struct ZMQOptions: Hashable, Sendable {
     public var heartbeatTimeout = 60_000
     public var reconnectInterval = 100
     public var reconnectMaximum = 5_000
+    public var security = Security.none
 
     public init() {}
 }
@@ -46,6 +47,29 @@ extension ZMQSocket {
         case .router: try set(ZMQ_ROUTER_MANDATORY, 1)
         // Messages wait for a connection in the program, where they can be dropped, not in the library.
         case .dealer: try set(ZMQ_IMMEDIATE, 1)
+        }
+        try apply(options.security)
+    }
+
+    private func apply(_ security: Security) throws {
+        switch security {
+        case .none: break
+        case .server(let pair):
+            try set(ZMQ_CURVE_SERVER, 1)
+            try set(ZMQ_CURVE_SECRETKEY, pair.secret.bytes)
+            try set(ZMQ_ZAP_DOMAIN, Array(CurveGate.domain.utf8))
+            // Without it, a missing gate would let everyone in who knows the server's public key.
+            try set(ZMQ_ZAP_ENFORCE_DOMAIN, 1)
+        case .client(let pair, let server):
+            try set(ZMQ_CURVE_SERVERKEY, server.bytes)
+            try set(ZMQ_CURVE_PUBLICKEY, pair.publicKey.bytes)
+            try set(ZMQ_CURVE_SECRETKEY, pair.secret.bytes)
+        }
+    }
+
+    private func set(_ option: Int32, _ value: [UInt8]) throws {
+        guard zmq_setsockopt(pointer, option, value, value.count) == 0 else {
+            throw TransportError.last("set socket option \(option)")
         }
     }
 }

@@ -26,6 +26,29 @@ public struct Received: Hashable, Sendable {
     /// Who sent it, on a ROUTER.
     public let peer: PeerID?
     public let message: Result<Message, WireError>
+    /// Bytes of the frame.
+    public let size: Int
+    /// The public key that the sender proved to have, where the socket asks for one.
+    public let key: CurveKey?
+    /// The sender's connection, to cut it off; where the sender is gone, it may be another's by now.
+    public let connection: ConnectionID
+
+    init(peer: PeerID?, message: Result<Message, WireError>, origin: Origin) {
+        self.peer = peer
+        self.message = message
+        (size, key, connection) = (origin.size, origin.key, origin.connection)
+    }
+
+    struct Origin {
+        var size = 0
+        var key: CurveKey?
+        var connection = ConnectionID(descriptor: -1)
+    }
+}
+
+/// A connection that a socket has accepted.
+public struct ConnectionID: Hashable, Sendable {
+    let descriptor: Int32
 }
 
 /// A ROUTER or DEALER socket.
@@ -44,6 +67,8 @@ public final class ZMQSocket {
     let pointer: UnsafeMutableRawPointer
     /// Keeps the context until the socket is closed.
     private let context: ZMQContext
+    private let asksForKeys: Bool
+    private var monitor: ProblemMonitor?
 
     public init(_ kind: Kind, context: ZMQContext, options: ZMQOptions = ZMQOptions()) throws {
         self.kind = kind
@@ -52,10 +77,12 @@ public final class ZMQSocket {
             throw TransportError.last("create a socket")
         }
         self.pointer = pointer
+        if case .server = options.security { asksForKeys = true } else { asksForKeys = false }
         try apply(options)
     }
 
     deinit {
+        monitor = nil
         zmq_close(pointer)
     }
 
@@ -94,6 +121,21 @@ public final class ZMQSocket {
         }
     }
 
+    /// Take note of failures, for `connectionProblem`; call it before `connect`.
+    public func watchConnection() throws {
+        monitor = try ProblemMonitor(of: pointer, context: context)
+    }
+
+    /// Return what is wrong with the connection, if something has failed since the last call: a refusal rather than the
+    /// loss that goes with it.
+    public func connectionProblem() -> ConnectionProblem? {
+        var found: ConnectionProblem?
+        while let problem = monitor?.next() {
+            if found == nil || problem != .lost { found = problem }
+        }
+        return found
+    }
+
     /// Send a frame to a peer of a ROUTER.
     public func send(_ frame: [UInt8], to peer: PeerID) throws -> SendOutcome {
         precondition(kind == .router, "a DEALER sends without an address")
@@ -120,21 +162,33 @@ public final class ZMQSocket {
         }
     }
 
+    /// Cut a connection off; its peer may connect again where it is still let in.
+    public static func cut(_ connection: ConnectionID) {
+        // The descriptor stays ZeroMQ's: it sees the end, and closes. On one that is no socket this does nothing.
+        if connection.descriptor >= 0 { _ = shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
+    }
+
     /// Receive and decode the next message; nil where none waits.
     ///
     /// - Throws: `TransportError` only: what is wrong with the message itself is in the result, beside its sender.
     public func receive() throws -> Received? {
         var peer: PeerID?
+        var origin = Received.Origin()
         if kind == .router {
-            guard let id = try receiveFrame({ PeerID(bytes: Array($0)) }) else { return nil }
+            guard let id = try receiveFrame(&origin, { PeerID(bytes: Array($0)) }) else { return nil }
             peer = id.value
-            guard id.more else { return Received(peer: peer, message: .failure(.malformed(bytes: 0))) }
+            guard id.more else { return Received(peer: peer, message: .failure(.malformed(bytes: 0)), origin: origin) }
         }
         // The parts of a message arrive together: none can be missing after the first.
-        guard let frame = try receiveFrame(Self.decode) else { return nil }
-        guard frame.more else { return Received(peer: peer, message: frame.value) }
-        while let extra = try receiveFrame({ _ in }), extra.more {}
-        return Received(peer: peer, message: .failure(.malformed(bytes: 0)))
+        guard let frame = try receiveFrame(&origin, Self.decode) else { return nil }
+        guard frame.more else { return Received(peer: peer, message: frame.value, origin: origin) }
+        var size = origin.size
+        while let extra = try receiveFrame(&origin, { _ in }) {
+            size += origin.size
+            if !extra.more { break }
+        }
+        origin.size = size
+        return Received(peer: peer, message: .failure(.malformed(bytes: size)), origin: origin)
     }
 
     private static func decode(_ frame: UnsafeRawBufferPointer) -> Result<Message, WireError> {
@@ -148,7 +202,7 @@ public final class ZMQSocket {
     }
 
     private func receiveFrame<Value>(
-        _ body: (UnsafeRawBufferPointer) -> Value
+        _ origin: inout Received.Origin, _ body: (UnsafeRawBufferPointer) -> Value
     ) throws -> (value: Value, more: Bool)? {
         // Short frames lie inside the zmq_msg_t, so it must stay where it is.
         var message = zmq_msg_t()
@@ -163,6 +217,11 @@ public final class ZMQSocket {
                 }
             }
             let bytes = UnsafeRawBufferPointer(start: zmq_msg_data(message), count: zmq_msg_size(message))
+            origin.size = bytes.count
+            origin.connection = ConnectionID(descriptor: zmq_msg_get(message, ZMQ_SRCFD))
+            if asksForKeys, let user = zmq_msg_gets(message, "User-Id") {
+                origin.key = try? CurveKey(String(cString: user))
+            }
             return (body(bytes), zmq_msg_more(message) != 0)
         }
     }

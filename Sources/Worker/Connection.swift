@@ -10,8 +10,11 @@ final class Connection {
     /// Nothing waits to be sent.
     var isFlushed: Bool { sent == outbox.count }
 
-    init(_ endpoint: Endpoint, context: ZMQContext, wakeUp: WakeUp) throws {
-        socket = try ZMQSocket(.dealer, context: context)
+    init(_ endpoint: Endpoint, security: Security, context: ZMQContext, wakeUp: WakeUp) throws {
+        var options = ZMQOptions()
+        options.security = security
+        socket = try ZMQSocket(.dealer, context: context, options: options)
+        try socket.watchConnection()
         try socket.connect(endpoint)
         poller = ZMQPoller([socket], wakeUp: wakeUp)
     }
@@ -35,6 +38,9 @@ final class Connection {
         sent = 0
         try? socket.abandon()
     }
+
+    /// Why there is no connection, if that has turned out since the last call.
+    func problem() -> ConnectionProblem? { socket.connectionProblem() }
 
     func receive() throws -> Message? {
         try socket.receive()?.message.get()

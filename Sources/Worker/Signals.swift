@@ -50,6 +50,11 @@ private final class Watch: Sendable {
     }
 
     func run(_ worker: Worker) {
+        // Whoever started this process may have blocked them for all its threads.
+        var heard = sigset_t()
+        sigemptyset(&heard)
+        for number in [SIGTERM, SIGINT] { sigaddset(&heard, number) }
+        pthread_sigmask(SIG_UNBLOCK, &heard, nil)
         let poller = ZMQPoller([], wakeUp: wakeUp)
         var seen = 0
         while !ended.load(ordering: .relaxed) {

@@ -16,8 +16,9 @@ public final class Worker: Sendable {
         guard (1...Limits.windows).contains(options.batch) else {
             throw WorkerError("a batch of \(options.batch) windows: choose 1 to \(Limits.windows)")
         }
-        guard options.endpoint.port != nil else {
-            throw WorkerError("\(options.endpoint) has no port to connect to: use the one the coordinator printed")
+        guard !options.addresses.isEmpty else { throw WorkerError("no coordinator's address was given") }
+        for case .endpoint(let endpoint) in options.addresses where endpoint.port == nil {
+            throw WorkerError("\(endpoint) has no port to connect to: use the one the coordinator printed")
         }
         self.options = options
         wakeUp = try WakeUp()

@@ -14,6 +14,10 @@ extension WorkerLoop {
             if let outcome = try handle(message) { return outcome }
             guard case .registered = phase else { return nil }
         }
+        if let problem = connection.problem() {
+            disconnect("\(problem)")
+            return nil
+        }
         try connection.flush()
         if let draining, session.leases.isEmpty { return try leave(connection, reason: draining.reason) }
         let silence = session.heartbeat * options.silentHeartbeats

@@ -28,7 +28,10 @@ final class WorkerLoop {
     private let context: ZMQContext
     private let workerID = UUID()
     private var random = SystemRandomNumberGenerator()
+    /// Failed attempts in a row.
     private var attempt = 0
+    /// Attempts that led to no registration: the next one is at the next address.
+    private var attempts = 0
     private var lastRegistered = ContinuousClock.now
     private var problem: String?
 
@@ -69,9 +72,7 @@ final class WorkerLoop {
                 try idle.wait(milliseconds: milliseconds(until: until, now))
                 return nil
             }
-            options.log(.connecting(options.endpoint))
-            let connection = try Connection(options.endpoint, context: context, wakeUp: wakeUp)
-            phase = .registering(connection, deadline: now + options.registration, greeted: false)
+            try connect(now)
         case .registering(let connection, let deadline, let greeted):
             return try register(connection, deadline, greeted, now)
         case .registered(let connection):
@@ -85,6 +86,23 @@ final class WorkerLoop {
             }
         }
         return nil
+    }
+
+    /// Try the next address.
+    private func connect(_ now: ContinuousClock.Instant) throws {
+        let address = options.addresses[attempts % options.addresses.count]
+        do {
+            let endpoint = try address.resolved()
+            guard endpoint.isLoopback || !options.isConfinedToLoopback else {
+                throw WorkerError("\(endpoint) may be another machine, and this worker was given no keys for it")
+            }
+            options.log(.connecting(endpoint))
+            let connection = try Connection(
+                endpoint, security: options.security, context: context, wakeUp: wakeUp)
+            phase = .registering(connection, deadline: now + options.registration, greeted: false)
+        } catch let error as WorkerError {
+            disconnect(error.description)
+        }
     }
 
     private func register(
@@ -101,6 +119,10 @@ final class WorkerLoop {
             if let message = try connection.receive() { return try answer(to: message, connection) }
         } catch let error as WireError {
             disconnect("the coordinator sent: \(error)")
+            return nil
+        }
+        if let problem = connection.problem() {
+            disconnect("\(problem)")
             return nil
         }
         guard now < deadline else {
@@ -133,7 +155,7 @@ final class WorkerLoop {
     func refused(_ refusal: Refusal) -> WorkerOutcome? {
         switch refusal.code {
         case .protocolVersion, .notAllowed, .profile:
-            return .failed(reason: "the coordinator at \(options.endpoint) refused this worker: \(refusal.reason)")
+            return .failed(reason: "the coordinator at \(options.place) refused this worker: \(refusal.reason)")
         case .unknownSession, .overloaded, .badMessage, .unknownModel:
             disconnect(refusal.reason)
             return nil
@@ -160,8 +182,11 @@ final class WorkerLoop {
         options.log(.disconnected(reason: reason))
         problem = reason
         switch phase {
-        case .registering(let connection, _, _), .registered(let connection): connection.abandon()
-        case .apart: break
+        case .registered(let connection): connection.abandon()
+        case .registering(let connection, _, _):
+            connection.abandon()
+            attempts += 1
+        case .apart: attempts += 1
         }
         queue.stop()
         session = Session(heartbeat: session.heartbeat, now: .now)
@@ -173,7 +198,7 @@ final class WorkerLoop {
         guard let patience = options.patience, now - lastRegistered > patience else { return nil }
         let cause = problem.map { " (\($0))" } ?? ""
         return .failed(
-            reason: "no coordinator took this worker at \(options.endpoint) for \(patience)\(cause);"
+            reason: "no coordinator took this worker at \(options.place) for \(patience)\(cause);"
                 + " start one with `tessera serve`, or check the address")
     }
 

@@ -6,7 +6,12 @@ public import Wire
 public struct WorkerOptions: Sendable {
     public typealias EngineFactory = @Sendable (ModelFile) throws -> any DenoisingEngine
 
-    public var endpoint: Endpoint
+    /// Where the coordinator may be; tried in turn.
+    public var addresses: [Address]
+    /// This worker's keys and the coordinator's; `.none` where that asks for none.
+    public var security = Security.none
+    /// Whether an address that a file names is used only where it is this machine.
+    public var isConfinedToLoopback = false
     public var name: String
     /// Windows computed together, 1 … `Limits.windows`.
     public var batch: Int
@@ -29,12 +34,15 @@ public struct WorkerOptions: Sendable {
     public var softwareVersion: String
     public var log: @Sendable (WorkerEvent) -> Void
 
+    /// The addresses in words.
+    var place: String { addresses.map(\.description).joined(separator: ", ") }
+
     public init(
-        endpoint: Endpoint, name: String, batch: Int = 4, device: String = "cpu", profile: String,
+        addresses: [Address], name: String, batch: Int = 4, device: String = "cpu", profile: String,
         models: [URL] = [], cache: URL, patience: Duration? = .seconds(30), softwareVersion: String,
         log: @escaping @Sendable (WorkerEvent) -> Void = { _ in }, makeEngine: @escaping EngineFactory
     ) {
-        self.endpoint = endpoint
+        self.addresses = addresses
         self.name = name
         self.batch = batch
         self.device = device
@@ -45,6 +53,47 @@ public struct WorkerOptions: Sendable {
         self.patience = patience
         self.softwareVersion = softwareVersion
         self.log = log
+    }
+}
+
+/// Where a coordinator is.
+public enum Address: Hashable, Sendable, CustomStringConvertible {
+    /// A name in it is looked up at each attempt.
+    case endpoint(Endpoint)
+    /// A file whose first line is an endpoint; read at each attempt, so that a coordinator may move.
+    case file(URL)
+
+    /// Parse `tcp://host:port` or `file:PATH`.
+    ///
+    /// - Throws: `EndpointError`.
+    public init(_ text: String) throws {
+        if text.hasPrefix("file:"), text.count > 5 {
+            self = .file(URL(filePath: String(text.dropFirst(5))))
+        } else {
+            self = .endpoint(try Endpoint(text))
+        }
+    }
+
+    /// Return the endpoint that it means now.
+    ///
+    /// - Throws: `WorkerError` where the file holds none.
+    func resolved() throws -> Endpoint {
+        switch self {
+        case .endpoint(let endpoint): return endpoint
+        case .file(let url):
+            let text = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
+            guard let line = text.split(whereSeparator: \.isNewline).first, let endpoint = try? Endpoint(String(line)),
+                endpoint.port != nil
+            else { throw WorkerError("\(url.path) holds no address such as tcp://127.0.0.1:5555 at the moment") }
+            return endpoint
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .endpoint(let endpoint): endpoint.description
+        case .file(let url): "file:\(url.path)"
+        }
     }
 }
 

@@ -11,7 +11,12 @@ public struct WorkerCommand: ParsableCommand {
         abstract: "Render windows for a coordinator.",
         discussion: """
             The worker registers with the coordinator, fetches the model it lacks (checked by its SHA-256), and renders \
-            until it is drained. It keeps trying while the coordinator is away, for --patience seconds.
+            until it is drained. It keeps trying while the coordinator is away, for --patience seconds, and looks its \
+            name up anew each time. Several --connect are tried in turn; file:PATH is a file that holds the address, read \
+            at each attempt, so that a coordinator may move.
+
+            To a coordinator on another machine it speaks encrypted: --key is this worker's secret key, whose public half \
+            the coordinator allows (tessera workers allow KEY), --server-key the coordinator's public key.
 
             One worker a core or two, with one thread each, is faster than one worker with many threads, and its \
             pixels do not depend on the number of threads either way.
@@ -19,15 +24,25 @@ public struct WorkerCommand: ParsableCommand {
             SIGTERM or Ctrl-C finishes the batch at hand and leaves; a second one gives the batch back at once. \
             Exit status: 0 drained, 1 failed (no coordinator, or refused), 2 wrong usage.
 
-            Example: tessera worker --connect tcp://127.0.0.1:5555 --batch 4
+            Examples:
+              tessera worker --connect tcp://127.0.0.1:5555 --batch 4
+              tessera worker --connect tcp://render.example.org:5555 --key worker.secret --server-key coordinator.public
             """)
 
     public enum Engine: String, CaseIterable, ExpressibleByArgument, Sendable {
         case blas
     }
 
-    @Option(help: ArgumentHelp("The coordinator's address.", valueName: "tcp://host:port"))
-    public var connect: String
+    @Option(
+        help: ArgumentHelp(
+            "The coordinator's address, or file:PATH; may be given several times.", valueName: "tcp://host:port"))
+    public var connect: [String]
+
+    @Option(help: ArgumentHelp("This worker's secret key, as `tessera keygen` wrote it.", valueName: "file"))
+    public var key: String?
+
+    @Option(help: ArgumentHelp("The coordinator's public key, or its file.", valueName: "key"))
+    public var serverKey: String?
 
     @Option(help: "What the coordinator calls this worker; host and process id by default.")
     public var name: String?
@@ -40,6 +55,8 @@ public struct WorkerCommand: ParsableCommand {
 
     @Option(help: "What computes the network: blas.")
     public var engine = Engine.blas
+
+    @OptionGroup public var kernelOptions: KernelOptions
 
     @Option(help: ArgumentHelp("A model to use without fetching it; may be given several times.", valueName: "file"))
     public var model: [String] = []
@@ -59,21 +76,10 @@ public struct WorkerCommand: ParsableCommand {
     public init() {}
 
     public mutating func validate() throws {
-        let endpoint: Endpoint
-        do {
-            endpoint = try Endpoint(connect)
-        } catch {
-            throw ValidationError("--connect \(connect): \(error)")
+        guard (key == nil) == (serverKey == nil) else {
+            throw ValidationError("--key and --server-key go together: this worker's keys, and the coordinator's.")
         }
-        guard endpoint.port != nil else {
-            throw ValidationError("--connect \(connect) names no port: give the one that the coordinator printed.")
-        }
-        guard endpoint.isLoopback || insecure else {
-            throw ValidationError(
-                "\(endpoint) is another machine, and this version does not encrypt yet: tunnel the port "
-                    + "(ssh -L 5555:127.0.0.1:5555 HOST) and connect to 127.0.0.1, or pass --insecure on a network "
-                    + "where every machine is trusted.")
-        }
+        for text in connect { try check(text) }
         guard (1...Limits.windows).contains(batch) else {
             throw ValidationError("--batch is 1 to \(Limits.windows) windows, not \(batch).")
         }
@@ -81,15 +87,45 @@ public struct WorkerCommand: ParsableCommand {
         guard patience >= 0 else { throw ValidationError("--patience is seconds, 0 or more, not \(patience).") }
     }
 
+    private func check(_ text: String) throws {
+        let address: Address
+        do {
+            address = try Address(text)
+        } catch {
+            throw ValidationError("--connect \(text): \(error)")
+        }
+        if case .endpoint(let endpoint) = address, endpoint.port == nil {
+            throw ValidationError("--connect \(text) names no port: give the one that the coordinator printed.")
+        }
+        guard key == nil, !insecure else { return }
+        // What a file names is looked at when it is read.
+        guard case .endpoint(let endpoint) = address, !endpoint.isLoopback else { return }
+        throw ValidationError(
+            "\(text) may be another machine: give --key and --server-key (`tessera keygen` makes keys), tunnel the port "
+                + "(ssh -L 5555:127.0.0.1:5555 HOST) and connect to 127.0.0.1, or pass --insecure on a network where "
+                + "every machine is trusted.")
+    }
+
+    private var security: Security {
+        get throws {
+            guard let key, let serverKey else { return .none }
+            return .client(try KeyFile.readSecret(URL(filePath: key)), server: try KeyFile.readPublic(serverKey))
+        }
+    }
+
     public func run() throws {
         BLASRuntime.reexecIfNeeded()
         let threads = threads
-        let options = WorkerOptions(
-            endpoint: try Endpoint(connect),
+        let kernel = try kernelOptions.chosen()
+        var options = WorkerOptions(
+            addresses: try connect.map { try Address($0) },
             name: name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
-            batch: batch, device: "cpu", profile: BLASRuntime.profile, models: model.map { URL(filePath: $0) },
+            batch: batch, device: "cpu", profile: BLASRuntime.profile(kernel), models: model.map { URL(filePath: $0) },
             cache: cacheDirectory, patience: patience == 0 ? nil : .seconds(patience), softwareVersion: Version.current,
-            log: WorkerLog(isVerbose: verbose).note, makeEngine: { try BLASEngine(model: $0, threads: threads) })
+            log: WorkerLog(isVerbose: verbose).note,
+            makeEngine: { try BLASEngine(model: $0, threads: threads, kernel: kernel) })
+        options.security = try security
+        options.isConfinedToLoopback = key == nil && !insecure
         let worker = try Worker(options)
         let signals = try SignalDrain(worker)
         let outcome = withExtendedLifetime(signals) { worker.run() }

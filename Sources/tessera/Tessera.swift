@@ -31,8 +31,13 @@ struct Tessera: ParsableCommand {
                 name: "Steering",
                 subcommands: [
                     SubmitCommand.self, JobsCommand.self, StatusCommand.self, WatchCommand.self, PauseCommand.self,
-                    ResumeCommand.self, CancelCommand.self, WorkersCommand.self, DrainCommand.self,
+                    ResumeCommand.self, CancelCommand.self, RetryCommand.self, FirstCommand.self, PriorityCommand.self,
+                    WorkersCommand.self, DrainCommand.self,
                 ]),
-            CommandGroup(name: "File", subcommands: [ExportCommand.self, ModelCommand.self, EvalCommand.self]),
+            CommandGroup(
+                name: "File",
+                subcommands: [
+                    ExportCommand.self, VerifyCommand.self, ModelCommand.self, EvalCommand.self, KeygenCommand.self,
+                ]),
         ])
 }

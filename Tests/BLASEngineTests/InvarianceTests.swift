@@ -37,12 +37,12 @@ struct InvarianceTests {
 
     private static func bits(_ values: [Float]) -> [UInt32] { values.map(\.bitPattern) }
 
-    @Test(arguments: Reference.names)
-    func neitherBatchNorThreadsChangeABit(_ name: String) throws {
+    @Test(arguments: Reference.names, Kernel.available)
+    func neitherBatchNorThreadsChangeABit(_ name: String, _ kernel: Kernel) throws {
         let model = try Reference(name).model
         let window = 64
         let batch = Batch(model.configuration, window: window, count: 5)
-        let single = try BLASEngine(model: model)
+        let single = try BLASEngine(model: model, kernel: kernel)
         let expected = try (0..<batch.count).map { index in
             let trajectory = try single.begin(
                 conditions: batch.part(batch.coarse, index), constants: batch.part(batch.constants, index), count: 1,
@@ -51,7 +51,7 @@ struct InvarianceTests {
         }
         #expect(Set(expected).count == batch.count)
         for threads in 1...3 {
-            let engine = try BLASEngine(model: model, threads: threads)
+            let engine = try BLASEngine(model: model, threads: threads, kernel: kernel)
             #expect(engine.profile == single.profile)
             let trajectory = try engine.begin(
                 conditions: batch.coarse, constants: batch.constants, count: batch.count, window: window)
@@ -101,6 +101,23 @@ struct InvarianceTests {
         let output = try trajectory.predict(batch, timestep: .infinity)
         let spoiled = output.contains { $0.isNaN }
         #expect(spoiled)
+        // What they leave in the workspace does not spoil the next window.
+        let next = try engine.begin(
+            conditions: [Float](repeating: 0.5, count: 3 * 64), constants: constants.map { _ in 0.5 }, count: 1,
+            window: 32)
+        let finite = try next.predict([Float](repeating: 0.25, count: 3 * 32 * 32), timestep: 1).allSatisfy(\.isFinite)
+        #expect(finite)
+    }
+
+    @Test func kernelsThatTheMachineLacksAreRefused() throws {
+        let model = try Reference("least").model
+        for kernel in Kernel.allCases where !kernel.isAvailable {
+            #expect(throws: EngineError.self) { try BLASEngine(model: model, kernel: kernel) }
+        }
+        for kernel in Kernel.available {
+            let profile = try BLASEngine(model: model, kernel: kernel).profile
+            #expect(profile == "blas/\(kernel.rawValue)/\(BLASRuntime.coreName)-\(BLASRuntime.version)")
+        }
     }
 
     @Test func sizesThatDoNotFitAreRefused() throws {

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import Testing
 
@@ -26,21 +27,29 @@ struct KernelTests {
         }
     }
 
-    @Test(arguments: [1, 5, 15, 16, 17, 1023, 1024, 1040, 5000])
-    func momentsHoldForAMeanFarAboveTheDeviation(_ count: Int) {
-        let values = (0..<count).map { 1000 + Float(($0 * 7919) % 1013) / 1013 }
-        let mean = values.reduce(0.0) { $0 + Double($1) } / Double(count)
-        let deviation = values.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
-        var whole = Moments(values, count: count)
-        #expect(abs(whole.mean - mean) <= 1e-9 * mean)
-        #expect(abs(whole.deviation - deviation) <= 1e-5 * deviation + 1e-9)
-        let half = count / 2
-        var parts = Moments(values, count: half)
-        parts.merge(Moments(Array(values[half...]), count: count - half))
-        #expect(abs(parts.mean - mean) <= 1e-9 * mean)
-        #expect(abs(parts.deviation - deviation) <= 1e-5 * deviation + 1e-9)
-        whole.merge(Moments())
-        #expect(whole.count == Double(count))
+    @Test(arguments: Kernel.available, [1, 5, 16, 47, 1024, 1040, 5000])
+    func softmaxAgreesWithTheDefinition(_ kernel: Kernel, _ count: Int) {
+        var values = (0..<count).map { Float(($0 * 7919) % 1013) / 50 - 30 }
+        let maximum = Double(values.max() ?? 0)
+        let expected = values.map { exp(Double($0) - maximum) }
+        let sum = tessera_exponentiate(kernel.code, &values, Int64(count))
+        #expect(abs(Double(sum) - expected.reduce(0, +)) <= 1e-6 * Double(sum))
+        #expect(zip(values, expected).allSatisfy { abs(Double($0) - $1) <= 1e-6 * $1 })
+    }
+
+    @Test func momentsOfPartsJoinToThoseOfTheWhole() {
+        let values = (0..<1000).map { 1000 + Double(($0 * 7919) % 1013) / 1013 }
+        func moments(_ values: ArraySlice<Double>) -> Moments {
+            let mean = values.reduce(0, +) / Double(max(1, values.count))
+            let deviation = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            return Moments(count: Double(values.count), mean: mean, deviation: deviation)
+        }
+        let expected = moments(values[...])
+        var whole = Moments()
+        for part in [0..<1, 1..<1, 1..<400, 400..<1000] { whole.merge(moments(values[part])) }
+        #expect(whole.count == 1000)
+        #expect(abs(whole.mean - expected.mean) <= 1e-9 * expected.mean)
+        #expect(abs(whole.deviation - expected.deviation) <= 1e-9 * expected.deviation)
     }
 
     @Test func everyPartRunsOnceAndALaneRunsOneAtATime() {
@@ -78,84 +87,8 @@ struct KernelTests {
         #expect(choice("Zen", false, true) == nil)
         #expect(choice("Nehalem", false, false) == nil)
         #expect(choice("neoversen1", false, false) == nil)
-        #expect(BLASRuntime.profile.hasPrefix("blas/" + BLASRuntime.coreName))
-    }
-}
-
-struct ConvolutionTests {
-    struct Case: Sendable {
-        var inputs: Int
-        var outputs: Int
-        var height: Int
-        var width: Int
-        var kernel = 3
-        var stride = 1
-        var residual = false
-    }
-
-    static let cases = [
-        Case(inputs: 1, outputs: 1, height: 1, width: 1),
-        Case(inputs: 3, outputs: 5, height: 4, width: 7, residual: true),
-        Case(inputs: 41, outputs: 2, height: 9, width: 33), Case(inputs: 81, outputs: 17, height: 40, width: 40),
-        Case(inputs: 2, outputs: 3, height: 3, width: 600, residual: true),
-        Case(inputs: 5, outputs: 4, height: 6, width: 18, stride: 2),
-        Case(inputs: 40, outputs: 8, height: 66, width: 66, stride: 2, residual: true),
-        Case(inputs: 7, outputs: 9, height: 31, width: 35, kernel: 1, residual: true),
-    ]
-
-    /// The sum by definition, in `Double`, for every output.
-    @Test(arguments: cases.indices)
-    func agreesWithTheDefinition(_ index: Int) throws {
-        let c = Self.cases[index]
-        let (height, width) = (c.height / c.stride, c.width / c.stride)
-        func draw(_ count: Int, _ prime: Int) -> [Float] { (0..<count).map { Float(($0 * prime) % 1009) / 1009 - 0.5 } }
-        let input = draw(c.inputs * c.height * c.width, 7919)
-        let weights = draw(c.outputs * c.inputs * c.kernel * c.kernel, 6007)
-        let bias = draw(c.outputs, 5003)
-        let residual = draw(c.outputs * height * width, 4001)
-
-        let source = FloatBuffer(count: Planes.count(channels: c.inputs, height: c.height, width: c.width))
-        let planes = Planes(base: source.pointer, channels: c.inputs, height: c.height, width: c.width)
-        for (i, value) in input.enumerated() { planes[i / planes.area][i % planes.area] = value }
-        let result = FloatBuffer(count: Planes.count(channels: c.outputs, height: height, width: width))
-        let target = Planes(base: result.pointer, channels: c.outputs, height: height, width: width)
-        for (i, value) in residual.enumerated() { target[i / target.area][i % target.area] = value }
-        let border = FloatBuffer(count: PaddedPlanes.count(channels: c.inputs, height: c.height, width: c.width))
-        let padded = PaddedPlanes(base: border.pointer, channels: c.inputs, height: c.height, width: c.width)
-        for channel in 0..<c.inputs { padded.fill(channel, from: planes[channel], Copying()) }
-
-        let convolution = Convolution(
-            weights: weights, bias: bias, inputs: c.inputs, outputs: c.outputs, kernel: c.kernel)
-        let workspace = Workspace(try Reference("least").model.configuration, window: 1280, team: Team(threads: 2))
-        let added = c.residual ? target : nil
-        if c.kernel == 1 {
-            convolution(planes, into: target, adding: added, workspace)
-        } else {
-            convolution(padded, into: target, stride: c.stride, adding: added, workspace)
-        }
-
-        let reach = c.kernel / 2
-        var expected: [Float] = []
-        for o in 0..<c.outputs {
-            for y in 0..<height {
-                for x in 0..<width {
-                    var sum = Double(bias[o])
-                    if c.residual { sum += Double(residual[(o * height + y) * width + x]) }
-                    for i in 0..<c.inputs {
-                        for ky in 0..<c.kernel {
-                            for kx in 0..<c.kernel {
-                                let (sy, sx) = (y * c.stride + ky - reach, x * c.stride + kx - reach)
-                                guard 0..<c.height ~= sy, 0..<c.width ~= sx else { continue }
-                                let w = weights[((o * c.inputs + i) * c.kernel + ky) * c.kernel + kx]
-                                sum += Double(w) * Double(input[(i * c.height + sy) * c.width + sx])
-                            }
-                        }
-                    }
-                    expected.append(Float(sum))
-                }
-            }
-        }
-        let actual = (0..<c.outputs).flatMap { UnsafeBufferPointer(start: target[$0], count: target.area) }
-        #expect(relativeError(actual, expected) < 1e-6)
+        #expect(BLASRuntime.profile(.avx2).hasPrefix("blas/avx2/" + BLASRuntime.coreName))
+        #expect(Kernel.available.contains(.fastest))
+        #expect(Kernel.fastest(.bf16) == nil || Kernel.fastest(.bf16) == .amxBF16)
     }
 }

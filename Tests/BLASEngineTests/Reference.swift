@@ -16,7 +16,7 @@ struct Reference {
         return required + models.filter { !required.contains($0) }.sorted()
     }()
 
-    private static var directory: String? { ProcessInfo.processInfo.environment["TESSERA_REFERENCE"] }
+    static var directory: String? { ProcessInfo.processInfo.environment["TESSERA_REFERENCE"] }
 
     struct Missing: Error, CustomStringConvertible {
         let description: String

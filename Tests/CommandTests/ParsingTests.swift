@@ -4,6 +4,7 @@ import Coordinator
 import Foundation
 import Noise
 import Testing
+import Wire
 import WorkerCommand
 
 @testable import tessera
@@ -114,8 +115,68 @@ import WorkerCommand
         _ = try Tessera.parseAsRoot(["serve", "--out", "x", "--http", "*:80", "--insecure"])
     }
 
+    @Test func withKeysOtherMachinesMayConnect() throws {
+        _ = try Tessera.parseAsRoot(["serve", "--out", "x", "--listen", "tcp://0.0.0.0:5555", "--key", "k"])
+        _ = try Tessera.parseAsRoot([
+            "worker", "--connect", "tcp://10.0.0.1:5555", "--connect", "file:/a", "--key", "k", "--server-key", "s",
+        ])
+        let told = refusal("serve", "--out", "x", "--listen", "tcp://0.0.0.0:5555")
+        for line in ["tessera keygen", "--key", "tessera workers allow", "--server-key"] {
+            #expect(told.contains(line))
+        }
+        #expect(refusal("serve", "--out", "x", "--allow", "a").contains("--key"))
+        #expect(refusal("serve", "--out", "x", "--token", "t", "--token-file", "f").contains("--token-file"))
+        #expect(refusal("worker", "--connect", "tcp://127.0.0.1:5", "--key", "k").contains("--server-key"))
+        _ = try Tessera.parseAsRoot(["worker", "--connect", "file:/a"])
+        #expect(refusal("worker").contains("--connect"))
+    }
+
+    @Test func keysAndVerificationAreChecked() throws {
+        #expect(refusal("keygen", "a/b").contains("a/b"))
+        #expect(refusal("keygen", "a", "a").contains("twice"))
+        #expect(refusal("verify", "x", "--listen", "tcp://0.0.0.0:5").contains("--key"))
+        #expect(refusal("verify", "x", "--sample", "-1").contains("--sample"))
+        #expect(refusal("verify", "x", "--workers", "0").contains("--workers"))
+        _ = try Tessera.parseAsRoot(["verify", "x", "--sample", "5", "--seed", "3"])
+        #expect(try Tessera.parseAsRoot(["workers", "--to", "http://127.0.0.1:1"]) is ListWorkersCommand)
+    }
+
+    @Test func aTokenFileIsItsOwnersAlone() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "token-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        let made = try AccessToken(file: file)
+        #expect(made.text.count == 64)
+        #expect(try AccessToken(file: file).text == made.text, "it is kept")
+        let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
+        #expect(throws: KeyError.self) { try AccessToken(file: file) }
+    }
+
     @Test func theCoordinatorsAddressIsChecked() {
         #expect(refusal("jobs", "--to", "ftp://x").contains("ftp://x"))
+    }
+
+    @Test func partsThatComeFirstArePlaces() throws {
+        let command = try #require(
+            try Tessera.parseAsRoot(["first", "job-1", "--bbox", "-1,2,3,4"]) as? FirstCommand)
+        #expect(command.bbox == "-1,2,3,4")
+        #expect(refusal("first", "job-1").contains("--off"))
+        #expect(refusal("first", "job-1", "--off", "--bbox=1,2,3,4").contains("--off"))
+        #expect(refusal("first", "job-1", "--bbox=1,2,3").contains("--bbox"))
+    }
+
+    @Test func aPriorityMayBeNegative() throws {
+        let command = try #require(try Tessera.parseAsRoot(["priority", "job-1", "-2"]) as? PriorityCommand)
+        #expect(command.priority == ["-2"])
+        #expect(refusal("priority", "job-1", "high").contains("whole number"))
+    }
+
+    @Test func aLogLineIsOneLineAndItsFieldsCanBeTold() {
+        #expect(LogFileHandler.field("job", "job-1") == " job=job-1")
+        #expect(LogFileHandler.field("reason", "two words") == " reason=\"two words\"")
+        #expect(LogFileHandler.field("reason", "a \"b\"\nc=d") == #" reason="a \"b\"\nc=d""#)
+        #expect(LogFileHandler.field("reason", "") == " reason=\"\"")
     }
 
     @Test func everyCommandExplainsItselfWithAnExample() {

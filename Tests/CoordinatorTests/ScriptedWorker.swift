@@ -7,16 +7,20 @@ final class ScriptedWorker {
     private let socket: ZMQSocket
     private let poller: ZMQPoller
 
-    init(_ endpoint: String) throws {
-        socket = try ZMQSocket(.dealer, context: ZMQContext())
+    init(_ endpoint: String, security: Security = .none) throws {
+        var options = ZMQOptions()
+        options.security = security
+        options.linger = 0
+        socket = try ZMQSocket(.dealer, context: ZMQContext(), options: options)
+        try socket.watchConnection()
         try socket.connect(try Endpoint(endpoint))
         poller = ZMQPoller([socket], wakeUp: try WakeUp())
     }
 
-    static func hello(version: Int = Message.protocolVersion, profile: String = "test/1") -> Hello {
+    static func hello(version: Int = Message.protocolVersion, profile: String = "test/1", batch: Int = 1) -> Hello {
         Hello(
             protocolVersion: version, softwareVersion: "0", workerID: UUID(), name: "scripted", host: "here", pid: 1,
-            device: "none", profile: profile, batch: 1)
+            device: "none", profile: profile, batch: batch)
     }
 
     func send(_ message: Message) throws { try sendRaw(message.encoded()) }
@@ -27,6 +31,26 @@ final class ScriptedWorker {
             try #require(ContinuousClock.now < deadline, "no connection")
             _ = try poller.wait(milliseconds: 10)
         }
+    }
+
+    /// Send where there is room or a connection within a second; returns whether there was.
+    func trySend(_ frame: [UInt8]) throws -> Bool {
+        for _ in 0..<100 {
+            if try socket.send(frame) == .sent { return true }
+            _ = try poller.wait(milliseconds: 10)
+        }
+        return false
+    }
+
+    /// Wait until it turns out that this worker is not let in.
+    func handshakeProblem() throws -> ConnectionProblem? {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            while try socket.receive() != nil {}
+            if let problem = socket.connectionProblem(), problem != .lost { return problem }
+            _ = try poller.wait(milliseconds: 10)
+        }
+        return nil
     }
 
     /// Wait for the next message that `pick` takes, passing over others.

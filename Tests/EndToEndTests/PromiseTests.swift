@@ -69,6 +69,33 @@ import Testing
         #expect(differences(tiles.filter { $0.key.contains(", 9/") }, finest[0].merging(finest[1]) { $1 }) == [])
     }
 
+    /// Two coordinators that share a mosaic along the border of cells, at the same time and without a word between them.
+    @Test func coordinatorsThatShareAMosaicByCellsMakeTheSameFiles() throws {
+        let scratch = try Scratch()
+        // Zoom 9: the cells meet at column 256, the meridian of Greenwich.
+        try Tessera.succeed(render(Alps.box(254..<258), to: scratch.path("whole")))
+        let parts = try [("west", Alps.box(254..<256)), ("east", Alps.box(256..<258))].map { name, box in
+            let process = Tessera.process(try render(box, to: scratch.path(name)))
+            process.standardOutput = FileHandle.nullDevice
+            try process.run()
+            return (name, process)
+        }
+        for (_, process) in parts {
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+        }
+        // Down to zoom 3 a cell holds its own overviews; those above it are built when the parts are put together.
+        func cells(_ name: String) throws -> [String: String] {
+            try storedTiles(scratch.path(name)).filter { key, _ in
+                (3...9).contains { key.hasPrefix("level 2, \($0)/") }
+            }
+        }
+        let (west, east) = (try cells("west"), try cells("east"))
+        #expect(Set(west.keys).isDisjoint(with: east.keys), "no tile is made twice")
+        #expect(west.count > 8 && east.count > 8)
+        #expect(differences(try cells("whole"), west.merging(east) { $1 }) == [])
+    }
+
     @Test func extendingADirectoryEqualsRenderingItWhole() throws {
         let scratch = try Scratch()
         try Tessera.succeed(render(Alps.whole, to: scratch.path("whole")))

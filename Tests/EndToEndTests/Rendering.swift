@@ -11,7 +11,7 @@ enum Alps {
     static let west = box(266..<268)
     static let east = box(268..<269)
 
-    private static func box(_ columns: Range<Int>) -> String {
+    static func box(_ columns: Range<Int>) -> String {
         let inset = 0.01
         let west = Double(columns.lowerBound) / 512 * 360 - 180 + inset
         let east = Double(columns.upperBound) / 512 * 360 - 180 - inset

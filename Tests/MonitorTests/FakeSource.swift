@@ -13,6 +13,7 @@ final class FakeSource: MonitorSource {
         var tiles: [String: MonitorTile] = [:]
         var submitted: [JobRequest] = []
         var calls: [String] = []
+        var keys: [WorkerKey] = []
     }
 
     let state: Mutex<State>
@@ -42,8 +43,31 @@ final class FakeSource: MonitorSource {
     func pause(_ id: JobID) throws { edit { $0.calls.append("pause \(id)") } }
     func resume(_ id: JobID) throws { throw MonitorError.refused("job \"\(id)\" is not paused") }
     func cancel(_ id: JobID) throws { edit { $0.calls.append("cancel \(id)") } }
+    func retry(_ id: JobID) throws { edit { $0.calls.append("retry \(id)") } }
+    func prefer(_ region: Region?, of id: JobID) throws {
+        if case .box(_, let south, _, _)? = region, south < 0 { throw CanvasError.region("nothing there") }
+        edit { $0.calls.append("prefer \(id) \(region.map { "\($0)" } ?? "nothing")") }
+    }
+    func setPriority(_ priority: Int, of id: JobID) throws { edit { $0.calls.append("priority \(id) \(priority)") } }
+    func dump() throws -> StateDump {
+        var status = status()
+        status.jobs[0].request.base = "/vsicurl/https://me:sesame@example.org/map.tif?token=open"
+        return StateDump(
+            taken: status.started, status: status, scheduler: Scheduler(epoch: 3).dump(at: .zero), unsent: [:])
+    }
     func drain(worker: UInt64, now: Bool, reason: String) throws {
         edit { $0.calls.append("drain \(worker) \(now) \(reason)") }
+    }
+
+    func allowedKeys() -> [WorkerKey] { edit { $0.keys } }
+    func allow(_ key: WorkerKey) throws { edit { $0.keys.append(key) } }
+
+    func revoke(key: String) throws {
+        let was = edit { state in
+            defer { state.keys.removeAll { $0.key == key } }
+            return state.keys.contains { $0.key == key }
+        }
+        if !was { throw MonitorError.notFound("the key \(key) is not allowed anyway") }
     }
 
     static let standard = """

@@ -226,6 +226,58 @@ import Testing
         }
     }
 
+    @Test func wrongTokensAreLimitedAndTheRightOneIsNot() async throws {
+        let source = try FakeSource()
+        try await serving(source, token: "sesame") { port in
+            func pause(_ token: String) throws -> HTTPConnection.Reply {
+                try HTTPConnection.request(
+                    port: port, "POST", "/api/v1/jobs/alps/pause", headers: ["Authorization": "Bearer \(token)"])
+            }
+            let replies = try (0..<40).map { try pause("guess\($0)") }
+            #expect(replies.first?.status == 401)
+            let limited = replies.filter { $0.status == 429 }
+            #expect(limited.count > 10 && replies.allSatisfy { [401, 429].contains($0.status) })
+            #expect(limited.allSatisfy { Int($0.headers["retry-after"] ?? "") ?? 0 > 0 })
+            #expect(try pause("sesame").status == 200)
+            for near in ["sesam", "sesamee", "Sesame", "", "sesame sesame"] {
+                #expect([401, 429].contains(try pause(near).status))
+            }
+            #expect(source.edit { $0.calls } == ["pause alps"])
+        }
+    }
+
+    @Test func changesAreLimitedAndReadsGoOn() async throws {
+        let source = try FakeSource()
+        try await serving(source) { port in
+            let replies = try (0..<160).map { _ in
+                try HTTPConnection.request(port: port, "POST", "/api/v1/jobs/alps/pause").status
+            }
+            #expect(replies.contains(429) && replies.prefix(50).allSatisfy { $0 == 200 })
+            #expect(try HTTPConnection.request(port: port, "GET", "/api/v1/status").status == 200)
+        }
+    }
+
+    @Test func keysAreAllowedListedAndRevokedWithTheToken() async throws {
+        let source = try FakeSource()
+        try await serving(source, token: "sesame") { port in
+            let body = #"{"key": "a#b/c", "name": "rack 3"}"#
+            #expect(try HTTPConnection.request(port: port, "POST", "/api/v1/keys", body: body).status == 401)
+            let headers = ["Authorization": "Bearer sesame"]
+            let allowed = try HTTPConnection.request(
+                port: port, "POST", "/api/v1/keys", headers: headers, body: body)
+            #expect(allowed.status == 201)
+            let list = try HTTPConnection.request(port: port, "GET", "/api/v1/keys")
+            #expect(
+                try APICoding.decoder().decode([WorkerKey].self, from: Data(list.body.utf8))
+                    == [WorkerKey(key: "a#b/c", name: "rack 3")])
+            for expected in [200, 404] {
+                let revoked = try HTTPConnection.request(
+                    port: port, "POST", "/api/v1/keys/revoke", headers: headers, body: #"{"key": "a#b/c"}"#)
+                #expect(revoked.status == expected)
+            }
+        }
+    }
+
     @Test func eventsTellTheStatusAndItsChanges() async throws {
         let source = try FakeSource()
         try await serving(source) { port in

@@ -108,6 +108,20 @@ import Testing
         }
     }
 
+    @Test func profilesAreListedOnceAndSurviveReopening() throws {
+        let scratch = try Scratch()
+        do {
+            let mosaic = try Mosaic(directory: scratch.folder("m"), job: job(seed: 7))
+            #expect(try mosaic.profiles() == [])
+            for profile in ["b/2", "a/1", "b/2"] { try mosaic.record(profile: profile) }
+        }
+        let again = try Mosaic(directory: scratch.folder("m"), job: job(seed: 7))
+        try again.record(profile: "a/1")
+        try again.record(profile: "c/3")
+        #expect(try again.profiles() == ["a/1", "b/2", "c/3"])
+        #expect(try Mosaic(reading: scratch.folder("m")).profiles() == ["a/1", "b/2", "c/3"])
+    }
+
     @Test func onlyOneWriterADirectory() throws {
         let scratch = try Scratch()
         let first = try Mosaic(directory: scratch.folder("m"), job: job())
@@ -170,6 +184,80 @@ import Testing
         try mosaic.store([rendered(stored, on: world)])
     }
 
+    /// One tile of a cell is damaged where SQLite cannot notice; the others of that cell are kept.
+    @Test func aTileWithoutItsChecksumIsLostAloneWhereverItIsFound() throws {
+        let scratch = try Scratch()
+        let lost = Core(level: 1, column: 2, row: 2)
+        let kept = (0..<5).map { Core(level: 1, column: 8 + 2 * $0, row: 2) }
+        do {
+            let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
+            try mosaic.store((kept + [lost]).map { rendered($0, on: world) })
+        }
+        let file = try #require(try files(scratch.url, ".mbtiles").first)
+        let tile = Canvas(surface: .webMercator, baseZoom: job().canvas.baseZoom, geometry: job().canvas.geometry)
+            .tile(of: lost)
+        let database = try DatabaseQueue(path: file.path)
+        try database.write {
+            try $0.execute(
+                sql: "UPDATE tiles SET tile_data = zeroblob(length(tile_data)) WHERE tile_column = ? AND tile_row = ?",
+                arguments: [tile.x, tile.tmsRow])
+        }
+        try database.close()
+
+        // A reader is told; a checking one finds it; the writer mends it.
+        let reader = try Mosaic(reading: scratch.folder("m"))
+        #expect(throws: MosaicError.self) { try reader.pixels(level: 1, tile) }
+        #expect(try reader.check().count == 1)
+        let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
+        #expect(mosaic.damaged.count == 1)
+        #expect(cores(mosaic.doneCores(level: 1), level: 1) == kept)
+        #expect(try mosaic.check().isEmpty)
+        try mosaic.store([rendered(lost, on: world)])
+        #expect(mosaic.doneCores(level: 1).count == 6)
+    }
+
+    @Test func damageFoundWhileWorkingIsMended() throws {
+        let scratch = try Scratch()
+        let lost = Core(level: 1, column: 2, row: 2)
+        let kept = Core(level: 1, column: 8, row: 2)
+        let mosaic = try Mosaic(directory: scratch.folder("m"), job: job(), cachedTiles: 1)
+        try mosaic.store([lost, kept].map { rendered($0, on: world) })
+        let file = try #require(try files(scratch.url, ".mbtiles").first)
+        let database = try DatabaseQueue(path: file.path)
+        try database.write {
+            try $0.execute(
+                sql: "UPDATE tiles SET tile_data = X'00' WHERE tile_column = ?",
+                arguments: [mosaic.canvas.tile(of: lost).x])
+        }
+        try database.close()
+        mosaic.cache.removeAll()
+        var path = ""
+        do {
+            _ = try mosaic.pixels(level: 1, mosaic.canvas.tile(of: lost))
+            Issue.record("damage was not noticed")
+        } catch MosaicError.damaged(let file, _) {
+            path = file
+        }
+        #expect(try mosaic.repair(path))
+        #expect(cores(mosaic.doneCores(level: 1), level: 1) == [kept])
+        #expect(try !mosaic.repair("/no/such/file"))
+        try mosaic.store([rendered(lost, on: world)])
+        #expect(try mosaic.check().isEmpty)
+    }
+
+    /// After an orderly end files are trusted by size and time; without it, or where they changed, they are read.
+    @Test func filesAreTestedAfterACrashAndWhereTheyChanged() throws {
+        let scratch = try Scratch()
+        let note = scratch.url.appending(path: "m/levels/closed.json")
+        let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
+        try mosaic.store([rendered(Core(level: 1, column: 2, row: 2), on: world)])
+        mosaic.close()
+        #expect(FileManager.default.fileExists(atPath: note.path))
+        let notes = mosaic.store.takeNotes()
+        #expect(notes.count == 1)
+        #expect(!FileManager.default.fileExists(atPath: note.path), "the next end is not known yet")
+    }
+
     @Test func damagedFilesAreSetAsideAndTheRestIsKept() throws {
         let scratch = try Scratch()
         let kept = Core(level: 1, column: 0, row: 0)
@@ -208,9 +296,12 @@ import Testing
             }
             try db.execute(sql: "UPDATE progress SET done = 'three', checksum = 2.5 WHERE tile_column = 50")
         }
+        let reader = try Mosaic(reading: scratch.folder("m"))
+        #expect(!reader.isDone(core))
+        #expect(throws: MosaicError.self) { try reader.tile(zoom: 7, x: 50, y: 40) }
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
-        #expect(!mosaic.isDone(core))
-        #expect(throws: MosaicError.self) { try mosaic.tile(zoom: 7, x: 50, y: 40) }
+        #expect(!mosaic.isDone(core) && mosaic.damaged.count == 1)
+        #expect(try mosaic.tile(zoom: 7, x: 50, y: 40) == nil)
     }
 
     @Test func alteredTileIsNoticedWhenRead() throws {
@@ -221,8 +312,12 @@ import Testing
         var data = try Data(contentsOf: cell)
         data[data.count - 3000] ^= 0x55
         try data.write(to: cell)
+        let reader = try Mosaic(reading: scratch.folder("m"))
+        #expect(throws: MosaicError.self) { try reader.tile(zoom: 7, x: 50, y: 40) }
         let mosaic = try Mosaic(directory: scratch.folder("m"), job: job())
-        #expect(throws: MosaicError.self) { try mosaic.tile(zoom: 7, x: 50, y: 40) }
+        #expect(!mosaic.isDone(core) && mosaic.damaged.count == 1)
+        try mosaic.store([rendered(core, on: world)])
+        #expect(try mosaic.tile(zoom: 7, x: 50, y: 40) != nil)
     }
 
     @Test func fullDiskLosesNothingStored() throws {

@@ -10,45 +10,6 @@ import Testing
             region: .box(west: 7, south: 45, east: 10, north: 46.5), levels: levels, canvas: canvas)
     }
 
-    /// Windows that the plan's failures make unreachable: those behind a failed one.
-    static func reachable(_ plan: Plan, failed: Set<Core>) -> Set<Core> {
-        var reached: Set<Core> = []
-        for level in 1...plan.levels {
-            plan.sets[level].forEach { column, row in
-                let core = Core(level: level, column: column, row: row)
-                if !failed.contains(core), plan.dependencies(of: core).allSatisfy(reached.contains) {
-                    reached.insert(core)
-                }
-            }
-        }
-        return reached
-    }
-
-    @Test func rendersEveryWindowOnceWithoutFaults() throws {
-        let plan = try Self.plan()
-        var simulation = Simulation(plan: plan, seed: 1, workers: 3, batch: 4, faults: .init())
-        simulation.run()
-        #expect(simulation.violations == [])
-        #expect(simulation.stored.count == plan.windowCount)
-    }
-
-    @Test(arguments: 0..<300)
-    func survivesFaults(seed: Int) throws {
-        var random = SplitMix(state: UInt64(seed) &* 7919)
-        let plan = try Self.plan(levels: seed % 3 + 1)
-        let faults = Simulation.Faults(
-            crash: Double.random(in: 0...0.1, using: &random), hang: Double.random(in: 0...0.05, using: &random),
-            fail: Double.random(in: 0...0.1, using: &random), late: Double.random(in: 0...0.05, using: &random),
-            restart: seed % 2 == 0 ? 0.002 : 0)
-        var simulation = Simulation(
-            plan: plan, seed: UInt64(seed), workers: Int.random(in: 1...5, using: &random),
-            batch: Int.random(in: 1...4, using: &random), faults: faults)
-        simulation.run()
-        #expect(simulation.violations == [], "seed \(seed)")
-        let missing = Self.reachable(plan, failed: simulation.failedWindows).subtracting(simulation.stored).count
-        #expect(missing == 0, "seed \(seed) lost \(missing) windows")
-    }
-
     @Test func finestReadyWindowsComeFirst() throws {
         let plan = try Self.plan()
         var scheduler = Scheduler(epoch: 1)

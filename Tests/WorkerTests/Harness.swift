@@ -23,10 +23,16 @@ final class ScriptedCoordinator {
     private let poller: ZMQPoller
     var heartbeats = true
 
-    init(at endpoint: Endpoint? = nil) throws {
+    private let gate: CurveGate?
+
+    init(
+        at endpoint: Endpoint? = nil, security: Security = .none, admits: (@Sendable (CurveKey) -> Bool)? = nil
+    ) throws {
         let context = try ZMQContext()
+        gate = try admits.map { try CurveGate(context: context, admits: $0) }
         var options = ZMQOptions()
         options.linger = 0
+        options.security = security
         router = try ZMQSocket(.router, context: context, options: options)
         self.endpoint = try router.bind(try endpoint ?? Endpoint("tcp://127.0.0.1:*"))
         poller = ZMQPoller([router], wakeUp: try WakeUp())
@@ -126,13 +132,17 @@ final class RunningWorker: Sendable {
     private let result = Mutex<WorkerOutcome?>(nil)
 
     init(
-        _ endpoint: Endpoint, cache: URL, models: [URL] = [], batch: Int = 2, patience: Duration? = .seconds(30),
+        _ endpoint: Endpoint, addresses: [Address]? = nil, cache: URL, models: [URL] = [], batch: Int = 2,
+        patience: Duration? = .seconds(30), registration: Duration = .seconds(10), security: Security = .none,
         makeEngine: @escaping WorkerOptions.EngineFactory = { FunctionEngine($0.configuration) }
     ) throws {
         let box = EventBox()
         var options = WorkerOptions(
-            endpoint: endpoint, name: "w", batch: batch, profile: "test/function", models: models, cache: cache,
+            addresses: addresses ?? [.endpoint(endpoint)], name: "w", batch: batch, profile: "test/function",
+            models: models, cache: cache,
             patience: patience, softwareVersion: "test", log: { box.add($0) }, makeEngine: makeEngine)
+        options.registration = registration
+        options.security = security
         options.backoff = Backoff(first: .milliseconds(10), limit: .milliseconds(50))
         worker = try Worker(options)
         self.box = box

@@ -90,6 +90,67 @@ struct ReconnectTests {
         #expect(try running.end().exitCode == 0)
     }
 
+    @Test("A coordinator that moved is found by the file that holds its address")
+    func movedByFile() throws {
+        let file = directory.url.appending(path: "address")
+        var first: ScriptedCoordinator? = try ScriptedCoordinator()
+        let endpoint = try #require(first?.endpoint)
+        let running = try RunningWorker(
+            endpoint, addresses: [.file(file)], cache: directory.url.appending(path: "cache"), models: [modelFile])
+        // The file comes late, and is no address at first.
+        try Data("not yet\n".utf8).write(to: file, options: .atomic)
+        let idle = ZMQPoller([], wakeUp: try WakeUp())
+        let deadline = ContinuousClock.now + .seconds(30)
+        while !running.log.contains(where: { $0.description.contains("holds no address") }) {
+            try #require(ContinuousClock.now < deadline)
+            try idle.wait(milliseconds: 5)
+        }
+        try Data("\(endpoint)\n".utf8).write(to: file, options: .atomic)
+        try first?.register(heartbeat: 50)
+        let second = try ScriptedCoordinator()
+        try Data("\(second.endpoint)\n".utf8).write(to: file, options: .atomic)
+        first = nil
+        try second.register()
+        running.worker.drain(.now, reason: "done")
+        #expect(try running.end().exitCode == 0)
+    }
+
+    @Test("Of several addresses the next is tried where one fails, and the one that worked comes first again")
+    func severalAddresses() throws {
+        let gone = try ScriptedCoordinator().endpoint
+        var coordinator: ScriptedCoordinator? = try ScriptedCoordinator()
+        let endpoint = try #require(coordinator?.endpoint)
+        let running = try RunningWorker(
+            endpoint, addresses: [.endpoint(gone), .endpoint(endpoint)],
+            cache: directory.url.appending(path: "cache"), models: [modelFile], registration: .milliseconds(300))
+        try coordinator?.register(heartbeat: 50)
+        coordinator = nil
+        coordinator = try ScriptedCoordinator(at: endpoint)
+        try coordinator?.register()
+        let tried = running.log.compactMap { if case .connecting(let endpoint) = $0 { endpoint } else { nil } }
+        #expect(tried.prefix(2) == [gone, endpoint])
+        running.worker.drain(.now, reason: "done")
+        #expect(try running.end().exitCode == 0)
+    }
+
+    @Test(
+        "A worker whose key is not known says so and tries again; once it is allowed it works", .timeLimit(.minutes(1)))
+    func allowedLate() throws {
+        let (server, key) = (try CurveKeyPair.generate(), try CurveKeyPair.generate())
+        let list = try AllowList(directory.url.appending(path: "allowed"))
+        let coordinator = try ScriptedCoordinator(security: .server(server)) { list.admits($0) }
+        let running = try RunningWorker(
+            coordinator.endpoint, cache: directory.url.appending(path: "cache"), models: [modelFile],
+            security: .client(key, server: server.publicKey))
+        try coordinator.until("a refusal") {
+            running.log.contains { $0.description.contains("does not let this key in") }
+        }
+        try list.allow(key.publicKey, name: "w")
+        try coordinator.register()
+        running.worker.drain(.now, reason: "done")
+        #expect(try running.end().exitCode == 0)
+    }
+
     @Test("Waiting times double up to their limit, and are spread over half of it")
     func backoff() {
         let backoff = Backoff(first: .milliseconds(100), limit: .seconds(2))

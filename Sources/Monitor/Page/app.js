@@ -52,9 +52,9 @@ async function post(path, body) {
   try {
     const response = await fetch(`api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body || {}) });
     if (response.status === 401) {
-      const given = prompt("This coordinator asks for a token to change anything:");
+      const given = prompt((await response.json()).error.message);
       if (!given) return;
-      sessionStorage.setItem("tessera-token", given);
+      sessionStorage.setItem("tessera-token", given.trim());
       return post(path, body);
     }
     if (!response.ok) complain((await response.json()).error.message);
@@ -268,7 +268,8 @@ function render() {
   }
   const job = jobs.find(item => item.id === state.chosen);
   put($("where"), `${status.endpoint} · ${status.softwareVersion}`);
-  put($("workerhint"), `tessera worker --connect ${status.endpoint}`);
+  const keys = status.serverKey ? ` --key worker.secret --server-key '${status.serverKey}'` : "";
+  put($("workerhint"), `tessera worker --connect ${status.endpoint}${keys}`);
   $("empty").hidden = jobs.length > 0;
   put($("hint"), `tessera submit --to ${location.origin} \\\n    --bbox=6.5,45.5,7.5,46.2 \\\n    --levels 2 --seed 7`);
   document.title = job ? `${Math.floor(100 * done(job) / Math.max(1, planned(job)))} % · Tessera` : "Tessera";

@@ -12,6 +12,9 @@ struct APIClient {
         try decode(send(path, method: "GET", body: nil))
     }
 
+    /// Return an answer as it is.
+    func data(_ path: String) throws -> Data { try send(path, method: "GET", body: nil) }
+
     @discardableResult
     func post<Value: Decodable>(_ path: String, _ body: some Encodable, _ type: Value.Type = Value.self) throws -> Value
     {
@@ -66,7 +69,7 @@ struct ServerRefusal: Error, CustomStringConvertible {
     let message: String
 
     var description: String {
-        status == 401 ? "\(message) (--token, or TESSERA_TOKEN in the environment)" : message
+        status == 401 ? "\(message) (--token-file, --token, or TESSERA_TOKEN in the environment)" : message
     }
 }
 

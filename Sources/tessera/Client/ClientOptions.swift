@@ -10,8 +10,11 @@ struct ClientOptions: ParsableArguments {
             valueName: "url"))
     var to: String?
 
-    @Option(help: "The coordinator's token, where it asks for one; or set TESSERA_TOKEN.")
+    @Option(help: "The coordinator's token; or set TESSERA_TOKEN. On the coordinator's machine it is found by itself.")
     var token: String?
+
+    @Option(help: ArgumentHelp("A file that holds the token; or set TESSERA_TOKEN_FILE.", valueName: "file"))
+    var tokenFile: String?
 
     @Flag(help: "Write JSON.")
     var json = false
@@ -19,8 +22,19 @@ struct ClientOptions: ParsableArguments {
     func validate() throws { _ = try url() }
 
     func client() throws -> APIClient {
-        let kept = ProcessInfo.processInfo.environment["TESSERA_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
-        return APIClient(root: try url(), token: token ?? kept)
+        let root = try url()
+        return APIClient(root: root, token: try token ?? Self.kept(tokenFile, root))
+    }
+
+    private static func kept(_ file: String?, _ root: URL) throws -> String? {
+        func variable(_ name: String) -> String? {
+            ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        if file == nil, let text = variable("TESSERA_TOKEN") { return text }
+        if let path = file ?? variable("TESSERA_TOKEN_FILE") {
+            return try AccessToken(reading: URL(filePath: path)).text
+        }
+        return AccessToken.noted(host: root.host ?? "", port: root.port ?? (root.scheme == "https" ? 443 : 80))
     }
 
     private func url() throws -> URL {

@@ -32,15 +32,27 @@ struct JobsCommand: ParsableCommand {
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show how far a job is, or the whole coordinator.",
-        discussion: "Examples:\n  tessera status job-1\n  tessera status --json")
+        discussion: """
+            --dump writes the whole state as JSON, for a bug report: jobs, workers, leases, blame, with passwords and keys \
+            covered.
+
+            Examples:
+              tessera status job-1
+              tessera status --json
+              tessera status --dump > dump.json
+            """)
 
     @OptionGroup var client: ClientOptions
 
     @Argument(help: "The job; without it, all jobs and workers.")
     var job: String?
 
+    @Flag(help: "Write the whole state, for a bug report.")
+    var dump = false
+
     func run() throws {
         let client = try client.client()
+        if dump { return print(String(decoding: try client.data("dump"), as: UTF8.self)) }
         if let job {
             let status = try client.job(job)
             guard !self.client.json else { return print(try JSONText.line(status)) }
@@ -59,7 +71,7 @@ struct StatusCommand: ParsableCommand {
     }
 }
 
-/// The three commands that change a job's state.
+/// The commands that change a job's state.
 protocol JobAction: ParsableCommand {
     static var action: String { get }
     static var done: String { get }

@@ -34,6 +34,7 @@ enum Report {
         lines.append(
             "  seed \(job.request.seed), base \(job.request.base ?? "built in"), model \(job.request.model ?? "built in")"
                 + (job.mosaic.isEmpty ? "" : ", mosaic \(job.mosaic)"))
+        if progress.unreachable > 0 { lines.append("  \(progress.unreachable) windows lie behind failed ones") }
         if let error = job.error { lines.append("  error: \(error)") }
         for failure in job.failures.prefix(5) { lines.append("  window \(failure.window): \(failure.reason)") }
         return lines

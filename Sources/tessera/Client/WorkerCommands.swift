@@ -4,7 +4,16 @@ import Monitor
 
 struct WorkersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "workers", abstract: "List the coordinator's workers.",
+        commandName: "workers", abstract: "List the coordinator's workers, and say whose keys are let in.",
+        subcommands: [
+            ListWorkersCommand.self, AllowWorkerCommand.self, RevokeWorkerCommand.self, WorkerKeysCommand.self,
+        ],
+        defaultSubcommand: ListWorkersCommand.self)
+}
+
+struct ListWorkersCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the coordinator's workers.",
         discussion: "Example: tessera workers --to http://127.0.0.1:8080")
 
     @OptionGroup var client: ClientOptions

@@ -2,7 +2,8 @@ import Foundation
 import Logging
 import Synchronization
 
-/// Writes log events to a file, a line each; messages are flushed as they come.
+/// Writes log events to a file, a line each: time, level, source, message, and the metadata as `key=value` by key.
+/// Lines are flushed as they come.
 struct LogFileHandler: LogHandler {
     private let file: LogSink
     var metadata: Logger.Metadata = [:]
@@ -21,9 +22,21 @@ struct LogFileHandler: LogHandler {
 
     func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        let details = all.map { " \($0.key)=\($0.value)" }.joined()
+        let details = all.map { Self.field($0.key, "\($0.value)") }.joined()
         let time = Date().formatted(.iso8601)
-        file.write("\(time) \(event.level) \(label): \(event.message)\(details)\n")
+        file.write("\(time) \(event.level) \(label): \(Self.oneLine("\(event.message)"))\(details)\n")
+    }
+
+    /// Return ` key=value`; quoted where the value would not end at the next space.
+    static func field(_ key: String, _ value: String) -> String {
+        let isPlain = !value.isEmpty && !value.contains { $0.isWhitespace || $0 == "\"" || $0 == "=" }
+        if isPlain { return " \(key)=\(value)" }
+        let quoted = value.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
+        return " \(key)=\"\(oneLine(quoted))\""
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.replacingOccurrences(of: "\r", with: "\\r").replacingOccurrences(of: "\n", with: "\\n")
     }
 }
 

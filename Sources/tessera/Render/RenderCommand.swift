@@ -42,6 +42,8 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "What computes the network: blas.")
     var engine = WorkerCommand.Engine.blas
 
+    @OptionGroup var kernelOptions: KernelOptions
+
     @Option(help: ArgumentHelp("Serve the page meanwhile.", valueName: "host:port"))
     var http: HTTPAddress?
 
@@ -59,6 +61,7 @@ struct RenderCommand: ParsableCommand {
     }
 
     func run() throws {
+        _ = try kernelOptions.chosen()
         let request = try job.request()
         let directory = URL(filePath: out)
         try LogSink.appending(to: directory.appending(path: "logs/coordinator.log")).takeLogging(level: .info)
@@ -66,7 +69,9 @@ struct RenderCommand: ParsableCommand {
             request: request, directory: directory, display: ProgressDisplay(json: json),
             again: Shell.command(["tessera"] + CommandLine.arguments.dropFirst()))
         let outcome = try session.run(
-            fleet: .init(workers: workers, batch: batch, threads: threads, model: request.model), http: http)
+            fleet: .init(
+                workers: workers, batch: batch, threads: threads, kernel: kernelOptions.arguments, model: request.model),
+            http: http)
         switch outcome {
         case .finished: return
         case .interrupted: throw ExitCode(3)

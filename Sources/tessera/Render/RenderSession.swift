@@ -19,6 +19,8 @@ final class RenderSession {
         var workers: Int
         var batch: Int
         var threads: Int
+        /// The arguments that name the kernel.
+        var kernel: [String]
         var model: String?
     }
 
@@ -49,8 +51,12 @@ final class RenderSession {
             Coordinator.Configuration(directory: directory, singleMosaic: true, takesUpJobs: false))
         var isOpen = true
         defer { if isOpen { coordinator.shutdown() } }
-        let monitor = try http.map { try serve(coordinator, at: $0) }
-        defer { monitor?.stop() }
+        let access = try http.map { _ in try AccessToken(file: directory.appending(path: "token")) }
+        let monitor = try http.map { try serve(coordinator, at: $0, access) }
+        defer {
+            monitor?.server.stop()
+            if let http, let port = monitor?.port { access?.forget(host: http.bareHost, port: port) }
+        }
         let id = try coordinator.submit(request)
         guard !interrupts.happened else { return interrupted(nil) }
         let fleet = try LocalFleet(fleetConfiguration(options, endpoint: coordinator.endpoint))
@@ -63,14 +69,20 @@ final class RenderSession {
         return conclude(outcome, job, workers: options.workers)
     }
 
-    private func serve(_ coordinator: Coordinator, at address: HTTPAddress) throws -> MonitorServer {
+    private func serve(
+        _ coordinator: Coordinator, at address: HTTPAddress, _ access: AccessToken?
+    ) throws -> (server: MonitorServer, port: Int) {
         let server = MonitorServer(
-            source: CoordinatorSource(coordinator), configuration: .init(host: address.bareHost, port: address.port),
+            source: CoordinatorSource(coordinator),
+            configuration: .init(
+                host: address.bareHost, port: address.port, token: access?.text, tokenHint: access?.hint ?? ""),
             logger: Logger(label: "tessera.http"))
-        let url = "http://\(address.host):\(try server.start())/"
+        let port = try server.start()
+        let url = "http://\(address.host):\(port)/"
+        access?.remember(host: address.bareHost, port: port)
         display.say(["page: \(url)"])
         display.emit(.init(event: "listening", http: url))
-        return server
+        return (server, port)
     }
 
     private func fleetConfiguration(_ options: FleetOptions, endpoint: String) throws -> LocalFleet.Configuration {
@@ -83,7 +95,7 @@ final class RenderSession {
                     "--connect", endpoint, "--name", "worker-\(worker)", "--batch", "\(options.batch)",
                     "--threads", "\(options.threads)", "--model", model,
                     "--verbose",
-                ]
+                ] + options.kernel
             }, count: options.workers, logDirectory: directory.appending(path: "logs"))
     }
 
@@ -92,6 +104,7 @@ final class RenderSession {
         var latest: JobStatus?
         while true {
             interrupts.wait(.milliseconds(250))
+            if let failure = coordinator.failure { return (.failed(failure), latest) }
             let status = coordinator.status()
             forgive(status.workers, fleet)
             let job = status.jobs.first { $0.id == id }
@@ -117,7 +130,7 @@ final class RenderSession {
         case .finished:
             if job.progress.failed > 0 {
                 return .failed(
-                    "\(Words.count(job.progress.failed, "window")) could not be rendered: "
+                    "\(Words.count(job.progress.failed, "window")) could not be rendered; the same command tries again: "
                         + (job.failures.first.map { "window \($0.window): \($0.reason)" } ?? job.error
                             ?? "no reason given"))
             }

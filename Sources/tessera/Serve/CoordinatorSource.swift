@@ -3,6 +3,7 @@ import Coordinator
 import Monitor
 import Pyramid
 import Scheduling
+import Wire
 
 /// The coordinator as the monitor sees it.
 struct CoordinatorSource: MonitorSource {
@@ -23,9 +24,29 @@ struct CoordinatorSource: MonitorSource {
     func pause(_ id: JobID) throws { try translated { try coordinator.pause(id) } }
     func resume(_ id: JobID) throws { try translated { try coordinator.resume(id) } }
     func cancel(_ id: JobID) throws { try translated { try coordinator.cancel(id) } }
+    func retry(_ id: JobID) throws { try translated { try coordinator.retry(id) } }
+    func prefer(_ region: Region?, of id: JobID) throws { try translated { try coordinator.prefer(region, of: id) } }
+    func setPriority(_ priority: Int, of id: JobID) throws {
+        try translated { try coordinator.setPriority(priority, of: id) }
+    }
+    func dump() throws -> StateDump { try coordinator.dump() }
 
     func drain(worker: UInt64, now: Bool, reason: String) throws {
         try translated { try coordinator.drain(worker: worker, now: now, reason: reason) }
+    }
+
+    func allowedKeys() -> [WorkerKey] {
+        coordinator.allowedWorkers.map { WorkerKey(key: $0.key, name: $0.name) }
+    }
+
+    func allow(_ key: WorkerKey) throws { try translated { try coordinator.allow(key: key.key, name: key.name) } }
+
+    func revoke(key: String) throws {
+        try translated {
+            guard try coordinator.revoke(key: key) else {
+                throw MonitorError.notFound("the key \(key) is not allowed anyway")
+            }
+        }
     }
 
     private func translated(_ body: () throws -> Void) throws {
@@ -36,6 +57,8 @@ struct CoordinatorSource: MonitorSource {
             case .unknownJob, .unknownWorker: throw MonitorError.notFound(error.description)
             default: throw MonitorError.refused(error.description)
             }
+        } catch let error as KeyError {
+            throw MonitorError.refused(error.description)
         }
     }
 }
