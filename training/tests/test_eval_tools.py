@@ -41,6 +41,18 @@ def test_a_result_does_not_depend_on_the_batch(model):
     assert together.shape == (3, 32, 32, 3) and np.abs(together.astype(int) - alone).max() <= 1
 
 
+def test_what_was_made_is_kept(model, tmp_path):
+    coarse = RNG.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    arguments = ([10.0, 20.0], 0.2, Settings("ddim", 2))
+    generate = Generator(model, budget=1, kept=tmp_path)
+    first = generate(coarse, *arguments)
+    assert len(list(tmp_path.glob("*.npy"))) == 2 and not [p for p in tmp_path.iterdir() if p.suffix != ".npy"]
+    generate.batch = None  # nothing is made anew
+    assert (generate(coarse, *arguments) == first).all()
+    with pytest.raises(TypeError):
+        generate(coarse, [10.0, 20.0], 0.3, Settings("ddim", 2))
+
+
 def test_projection_agrees_with_the_condition(model):
     generate = Generator(model, bf16=False)
     coarse = RNG.integers(60, 200, (2, 8, 8, 3), dtype=np.uint8)
@@ -116,6 +128,9 @@ def test_tables_are_filled_between_their_marks(tmp_path):
     assert text.startswith("before\n") and text.endswith("<!-- end -->\nafter\n")
     tables.fill(numbers, page)
     assert page.read_text() == text
+    page.write_text("<!-- table calls-mosaics -->\n<!-- end -->\n")
+    tables.fill(numbers, page)
+    assert "Not measured (`--only calls`)" in page.read_text()
     page.write_text("<!-- table nothing -->\n<!-- end -->\n")
     with pytest.raises(ValueError, match="nothing"):
         tables.fill(numbers, page)

@@ -33,7 +33,7 @@ class Bench:
     crops_drawn: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self.generate = Generator(self.model, budget=self.budget)
+        self.generate = Generator(self.model, budget=self.budget, kept=self.out / "kept")
         defaults = self.generate.metadata["defaults"]
         if self.settings is None:
             self.settings = Settings(defaults["sampler"], defaults["steps"], defaults.get("spacing", "t"))

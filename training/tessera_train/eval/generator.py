@@ -1,7 +1,11 @@
 """Run a model file: coarse pictures in, fine pictures out."""
 
+import hashlib
 import math
+import os
 from dataclasses import dataclass, replace
+
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -62,10 +66,13 @@ class PartOfSchedule:
 class Generator:
     """Sample a model file: coarse uint8 (N, h, w, 3) to fine uint8 (N, 4h, 4w, 3).
 
-    `budget` is the number of pixels that go through the network together.
+    `budget` is the number of pixels that go through the network together. Results are kept in the folder `kept`, if
+    given, so that an interrupted measurement goes on where it was.
     """
 
-    def __init__(self, path, bf16: bool = True, budget: int = 1 << 17):
+    def __init__(self, path, bf16: bool = True, budget: int = 1 << 17, kept=None):
+        self.kept = Path(kept) if kept else None
+        self.identity = hashlib.sha256(Path(path).read_bytes()).hexdigest() if kept else ""
         self.model, self.metadata = modelfile.read(path)
         self.model = self.model.to(memory_format=torch.channels_last)
         self.schedule = Schedule.from_config(self.metadata["schedule"])
@@ -86,9 +93,28 @@ class Generator:
         noise = self.noise(n, 4 * h, 4 * w, seed) if noise is None else torch.as_tensor(noise)
         strengths = [float(strength)] * n if np.ndim(strength) == 0 else [float(u) for u in strength]
         size = max(1, self.budget // (16 * h * w))
-        parts = [self.batch(coarse[i : i + size], metres[i : i + size], strengths[i : i + size], settings,
-                            noise[i : i + size]) for i in range(0, n, size)]
+        parts = [self.keep(coarse[i : i + size], metres[i : i + size], strengths[i : i + size], settings,
+                           noise[i : i + size]) for i in range(0, n, size)]
         return np.concatenate(parts)
+
+    def keep(self, coarse, metres, strengths, settings, noise):
+        """Make a batch, or read it if it was made before."""
+        if self.kept is None:
+            return self.batch(coarse, metres, strengths, settings, noise)
+        told = [self.identity, str(settings), self.bf16, [float(m) for m in metres], strengths, list(coarse.shape)]
+        digest = hashlib.sha256(repr(told).encode())
+        digest.update(np.ascontiguousarray(coarse).tobytes())
+        digest.update(noise.contiguous().numpy().tobytes())
+        path = self.kept / f"{digest.hexdigest()[:32]}.npy"
+        if path.exists():
+            return np.load(path)
+        made = self.batch(coarse, metres, strengths, settings, noise)
+        self.kept.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        with open(partial, "wb") as file:
+            np.save(file, made)
+        os.replace(partial, path)
+        return made
 
     def batch(self, coarse, metres, strengths, settings, noise):
         condition = torch.from_numpy(np.ascontiguousarray(coarse.transpose(0, 3, 1, 2))).float() / 127.5 - 1

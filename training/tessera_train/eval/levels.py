@@ -13,6 +13,7 @@ from .statistics import figure
 LEVELS = 4
 OCTAVES = (10, 8, 6, 4)  # of levels 1 … 4: 1.2 km, 306 m, 76 m, 19 m
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+CONSTANT = (0.0, 0.3, 0.6, 1.0)
 MOST = 8.0  # RMSE to the condition, grey levels, that a chosen strength may cost
 LANDS = {  # land: box, column and row of the middle in it
     "coast": ("california", 85, 141), "forest": ("congo", 110, 150), "farmland": ("himalaya", 90, 218),
@@ -137,7 +138,7 @@ def run(bench: Bench) -> dict:
     bases = heldout_bases(bench, bench.count(24, 4))
     plans = {"default": (bench.strengths, bench.settings),
              "default, projected": (bench.strengths, replace(bench.settings, project=True)),
-             **{f"u = {u:g}": ((u,), bench.settings) for u in (0.0, 0.3, 0.6)}}
+             **{f"u = {u:g}": ((u,), bench.settings) for u in CONSTANT if (u,) != tuple(bench.strengths)}}
     result = {"settings": str(bench.settings), "strengths": list(bench.strengths), "boxes": len(bases), "plans": {},
               "bicubic": [], "floor": []}
     compared = {level: reals(bench, level, tuning=False) for level in range(1, LEVELS + 1)}
@@ -170,6 +171,6 @@ def draw(bench: Bench):
         for row, picture in zip(rows, made):
             row.append(picture)
         coarse = np.stack([middle(p, 64) for p in made])
-    heads = ["base map"] + [f"level {k}: {4890 / 4**k:.0f}·cos φ m" for k in range(1, LEVELS + 1)]
+    heads = ["base map"] + [f"level {k}: {4890 / 4**k:.0f} cos(lat) m" for k in range(1, LEVELS + 1)]
     page = sheets.sheet(rows, [name for name, *_ in chosen], heads)
     sheets.save(page, bench.out / "results-cascade.jpg", 78)

@@ -169,4 +169,10 @@ def fill(numbers: Path, page: Path):
     pattern = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", re.S)
     if len(pattern.findall(text)) != len(marks):
         raise ValueError(f"{page}: a table has no <!-- end -->")
-    Path(page).write_text(pattern.sub(lambda m: f"{m[1]}{TABLES[m[2]](results)}\n{m[3]}", text))
+
+    def filled(match):
+        experiment = match[2].split("-")[0]
+        known = experiment in results
+        return f"{match[1]}{TABLES[match[2]](results) if known else f'Not measured (`--only {experiment}`).'}\n{match[3]}"
+
+    Path(page).write_text(pattern.sub(filled, text))
