@@ -99,16 +99,11 @@ train-tiny: $(VENV)/ready
 results: $(VENV)/ready
 	@scripts/results.sh $(VENV)/bin/python "$(DATA)"
 
-# The peers that the engine is compared with.
-$(VENV)/bench: $(VENV)/ready Benchmarks/requirements.txt
-	@$(VENV)/bin/pip install --quiet --requirement Benchmarks/requirements.txt
-	@touch $@
-
-bench-engine: deps $(VENV)/bench
+bench-engine: deps $(VENV)/ready
 	@$(BUILD) --product bench-engine >&2
 	@$(VENV)/bin/python Benchmarks/bench_engine.py $(ARGS)
 
-bench-window: deps $(VENV)/bench
+bench-window: deps $(VENV)/ready
 	@$(BUILD) --product bench-engine >&2
 	@$(BUILD) --product tessera >&2
 	@$(BUILD) --product tessera-worker >&2

@@ -116,8 +116,9 @@ def export(folder):
     """Export in another process, so that PyTorch's memory does not count here."""
     import subprocess
 
-    script = Path(__file__).parent / "onnx_graphs.py"
-    subprocess.run([sys.executable, script, path, folder], check=True, stdout=2)
+    training = Path(__file__).resolve().parent.parent / "training"
+    command = [sys.executable, "-m", "tessera_train.onnx_export", str(Path(path).resolve()), folder]
+    subprocess.run(command, check=True, cwd=training, stdout=2)
 
 
 def constants_index(config):
