@@ -11,8 +11,11 @@ REFERENCE := $(CURDIR)/.build/reference
 
 FUZZ_RUNS ?= 1000000
 
+# Where GDAL keeps what it fetched from tile servers, instead of the working directory.
+export GDAL_DEFAULT_WMS_CACHE_PATH := $(CURDIR)/.build/gdalwmscache
+
 .PHONY: help deps build demo test test-swift test-python reference lint format proto train-tiny results
-.PHONY: bench-engine bench-window bench-dispatch bench-scale sim faults fuzz clean
+.PHONY: bench-engine bench-window bench-dispatch bench-scale bench-pyramid sim faults fuzz test-exports clean
 
 help:
 	@echo "make demo    build, render an Alpine region with two workers, and say where to look"
@@ -24,6 +27,7 @@ help:
 	@echo "make bench-dispatch ARGS=--json windows through a coordinator, with null workers"
 	@echo "make bench-scale                jobs of up to 10⁸ windows, and restarting one"
 	@echo "make lint    formatting, and whether the generated wire code is current"
+	@echo "make bench-pyramid ARGS='--json'   a pyramid of 16384 x 16384 pixels, ours and other programs'"
 	@echo "make train-tiny DATA=DIR [OUT=run] [ARGS=…]   train the built-in model by its recipe; again: go on"
 	@echo "make results DATA=DIR        measure the built-in model on DIR/heldout, and write docs/results.md anew"
 	@echo "make bench-engine   the engine against PyTorch and ONNX Runtime, one step (ARGS=--json)"
@@ -52,7 +56,7 @@ bench-scale: deps
 	.build/release/bench-scale $(ARGS)
 	.build/release/bench-scale --restart 100000000 $(ARGS)
 
-$(VENV)/ready: training/requirements.txt scripts/venv.sh
+$(VENV)/ready: training/requirements.txt Tests/Validators/requirements.txt scripts/venv.sh
 	@scripts/venv.sh $(VENV) $(PYTHON)
 	@touch $@
 
@@ -60,7 +64,7 @@ $(VENV)/ready: training/requirements.txt scripts/venv.sh
 reference: deps $(VENV)/ready
 	@scripts/reference.sh $(VENV)/bin/python $(REFERENCE)
 
-test: deps lint test-python test-swift
+test: deps lint test-python test-swift test-exports
 
 test-python: $(VENV)/ready
 	cd training && ../$(VENV)/bin/python -m pytest -q
@@ -80,6 +84,15 @@ fuzz: deps reference
 	$(BUILD) --product fuzz-wire
 	Tests/Fuzz/run.sh $(FUZZ_RUNS)
 	TESSERA_REFERENCE=$(REFERENCE) .build/release/fuzz-wire $(FUZZ_RUNS)
+
+# Every export of rendered mosaics, read by other programs.
+test-exports: test-swift
+	TESSERA=$(CURDIR)/.build/tests/release/tessera TESSERA_REFERENCE=$(REFERENCE) \
+		$(VENV)/bin/python -m pytest -q Tests/Validators
+
+bench-pyramid: deps
+	@$(BUILD) --product bench-pyramid 1>&2
+	@.build/release/bench-pyramid $(ARGS)
 
 lint: deps
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

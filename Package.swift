@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "bench-dispatch", targets: ["bench-dispatch"]),
         .executable(name: "bench-scale", targets: ["bench-scale"]),
         .executable(name: "cluster-sim", targets: ["cluster-sim"]),
+        .executable(name: "bench-pyramid", targets: ["bench-pyramid"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -84,7 +85,11 @@ let package = Package(
         module("Fleet", ["CFleet"]),
         module(
             "Monitor",
-            ["Canvas", "Noise", "Scheduling", "Coordinator", hummingbird, hummingbirdCore, httpTypes, logging, nio],
+            [
+                "Canvas", "Noise", "Pyramid", "Scheduling", "Coordinator", hummingbird, hummingbirdCore, httpTypes,
+                logging,
+                nio,
+            ],
             resources: [.embedInCode("Page")]),
         .executableTarget(name: "tessera-worker", dependencies: ["WorkerCommand"], swiftSettings: settings),
         .executableTarget(
@@ -145,5 +150,8 @@ let package = Package(
             name: "bench-engine",
             dependencies: ["BLASEngine", "Canvas", "CKernels", "COpenBLAS", "Denoiser", "Noise", "Wire", "Worker"],
             path: "Benchmarks/bench-engine", swiftSettings: settings),
+        .executableTarget(
+            name: "bench-pyramid", dependencies: ["Canvas", "Pyramid", "Raster"], path: "Benchmarks/bench-pyramid",
+            swiftSettings: settings),
     ]
 )

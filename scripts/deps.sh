@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
     libzmq3-dev libopenblas-dev libpng-dev libprotobuf-c-dev protobuf-c-compiler libgdal-dev libsqlite3-dev
-    gdal-bin sqlite3 pkg-config libjs-leaflet python3-venv
+    gdal-bin python3-gdal libvips-tools pngcheck sqlite3 pkg-config libjs-leaflet python3-venv
 )
 
 if ! command -v swift >/dev/null; then

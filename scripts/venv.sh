@@ -4,7 +4,8 @@ set -euo pipefail
 
 directory=$1
 python=$2
-requirements=$(dirname "$0")/../training/requirements.txt
+root=$(dirname "$0")/..
 
 [ -x "$directory/bin/python" ] || "$python" -m venv "$directory"
-"$directory/bin/pip" install --quiet --requirement "$requirements"
+"$directory/bin/pip" install --quiet --requirement "$root/training/requirements.txt" \
+    --requirement "$root/Tests/Validators/requirements.txt"

@@ -62,14 +62,52 @@ static void on_read(png_structp png, png_bytep data, png_size_t length) {
 static const int color_types[5] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
                                    PNG_COLOR_TYPE_RGB_ALPHA};
 
-int tessera_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level,
-                       int strategy_rle, int all_filters, const char *keyword, const char *text, uint8_t **out,
-                       size_t *out_size, char *message) {
+/* The fewest bits that tell `colours` indices apart. */
+static int index_depth(int colours) { return colours <= 2 ? 1 : colours <= 4 ? 2 : colours <= 16 ? 4 : 8; }
+
+static void write_header(png_structp png, png_infop info, uint32_t width, uint32_t height, int channels,
+                         const struct tessera_png_settings *settings) {
+    int depth = settings->palette ? index_depth(settings->colours) : 8;
+    int type = settings->palette ? PNG_COLOR_TYPE_PALETTE : color_types[channels];
+    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
+    png_set_IHDR(png, info, width, height, depth, type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    if (settings->palette) {
+        png_color palette[256];
+        for (int i = 0; i < settings->colours; i++) {
+            const uint8_t *colour = settings->palette + 3 * i;
+            palette[i] = (png_color){.red = colour[0], .green = colour[1], .blue = colour[2]};
+        }
+        png_set_PLTE(png, info, palette, settings->colours);
+    }
+    if (settings->keyword && settings->text) {
+        png_text chunk;
+        memset(&chunk, 0, sizeof chunk);
+        chunk.compression = PNG_TEXT_COMPRESSION_NONE;
+        chunk.key = (png_charp)settings->keyword;
+        chunk.text = (png_charp)settings->text;
+        png_set_text(png, info, &chunk, 1);
+    }
+    png_set_compression_level(png, settings->level);
+    png_set_compression_strategy(png, settings->run_lengths ? Z_RLE : Z_DEFAULT_STRATEGY);
+    static const int filters[3] = {PNG_FILTER_SUB, PNG_FILTER_SUB | PNG_FILTER_UP, PNG_ALL_FILTERS};
+    /* Neighbouring indices say nothing about each other's values. */
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, settings->palette ? PNG_FILTER_NONE : filters[settings->filters]);
+    png_write_info(png, info);
+    png_set_packing(png);
+}
+
+int tessera_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
+                       const struct tessera_png_settings *settings, uint8_t **out, size_t *out_size, char *message) {
     struct codec codec;
     memset(&codec, 0, sizeof codec);
     codec.message = message;
     if (channels < 1 || channels > 4) {
         report(&codec, "channels must be 1 to 4");
+        return 1;
+    }
+    if (settings->palette && (channels != 1 || settings->colours < 1 || settings->colours > 256)) {
+        report(&codec, "a palette has 1 to 256 colours and one index a pixel");
         return 1;
     }
     png_structp volatile png = NULL;
@@ -89,22 +127,7 @@ int tessera_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, i
     info = png_create_info_struct(png);
     if (!info) png_error(png, "out of memory");
     png_set_write_fn(png, &codec, on_write, on_flush);
-    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
-    png_set_IHDR(png, info, width, height, 8, color_types[channels], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
-    if (keyword && text) {
-        png_text chunk;
-        memset(&chunk, 0, sizeof chunk);
-        chunk.compression = PNG_TEXT_COMPRESSION_NONE;
-        chunk.key = (png_charp)keyword;
-        chunk.text = (png_charp)text;
-        png_set_text(png, info, &chunk, 1);
-    }
-    png_set_compression_level(png, level);
-    png_set_compression_strategy(png, strategy_rle ? Z_RLE : Z_DEFAULT_STRATEGY);
-    png_set_filter(png, PNG_FILTER_TYPE_BASE,
-                   all_filters ? PNG_ALL_FILTERS : PNG_FILTER_SUB | PNG_FILTER_UP);
-    png_write_info(png, info);
+    write_header(png, info, width, height, channels, settings);
     for (uint32_t y = 0; y < height; y++) png_write_row(png, pixels + (size_t)y * width * channels);
     png_write_end(png, NULL);
     png_structp p = png;

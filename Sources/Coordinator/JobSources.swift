@@ -50,6 +50,8 @@ struct JobSources {
             about: [
                 "note": "Synthetic imagery: a diffusion model invented the detail; it shows no real place.",
                 "base map": .string(request.base ?? BuiltinBaseMap.credit),
+                "base map licence": .string(request.base == nil ? BuiltinBaseMap.licence : "not stated"),
+                "model licence": .string(configuration.licence),
                 "model": .string("\(configuration.name): \(configuration.trainingData.joined(separator: "; "))"),
                 "software": .string("tessera \(Version.current)"),
             ])

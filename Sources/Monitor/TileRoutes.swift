@@ -2,15 +2,40 @@ import Canvas
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Pyramid
 
-/// `/tiles/{mosaic}/{z}/{x}/{y}.png` and `/tiles/{mosaic}.json`.
+/// `/tiles/{mosaic}/{z}/{x}/{y}.png`, and what describes them: `/tiles/{mosaic}.json` (TileJSON),
+/// `/tiles/{mosaic}/WMTSCapabilities.xml` and `/tiles/{mosaic}/tms.xml` (GDAL).
+///
+/// `/tiles/{z}/{x}/{y}.png` is the mosaic that is the coordinator's directory itself, or its only one.
 struct TileRoutes {
     let source: any MonitorSource
     let queue: BlockingQueue
 
     func add(to router: Router<MonitorContext>) {
         router.get("tiles/{mosaic}.json") { request, context in try description(request, context) }
-        router.get("tiles/{mosaic}/{z}/{x}/{y}.png") { request, context in try await tile(request, context) }
+        router.get("tiles/{mosaic}/WMTSCapabilities.xml") { request, context in
+            let (service, root) = try service(request, context)
+            let segment = try context.parameters.require("mosaic")
+            let text = service.wmtsCapabilities(address: "\(root)/tiles/\(segment)/WMTSCapabilities.xml")
+            return Self.xml(text)
+        }
+        router.get("tiles/{mosaic}/tms.xml") { request, context in
+            Self.xml(try service(request, context).service.gdalDescription)
+        }
+        // Named as in the route below, so that both share the router's nodes: zoom, column and row.
+        router.get("tiles/{mosaic}/{z}/{y}.png") { request, context in
+            let mosaics = source.mosaics()
+            guard let mosaic = mosaics.first(where: { $0 == "" || mosaics.count == 1 }) else {
+                throw MonitorError.notFound(
+                    "there are \(mosaics.count) mosaics: ask for /tiles/NAME/Z/X/Y.png, with a NAME from /api/v1/status"
+                )
+            }
+            return try await tile(mosaic, address(context, ["mosaic", "z", "y"]), request)
+        }
+        router.get("tiles/{mosaic}/{z}/{x}/{y}.png") { request, context in
+            try await tile(mosaic(context), address(context, ["z", "x", "y"]), request)
+        }
     }
 
     private func mosaic(_ context: MonitorContext) throws -> String {
@@ -24,16 +49,36 @@ struct TileRoutes {
 
     private func description(_ request: Request, _ context: MonitorContext) throws -> Response {
         let mosaic = try mosaic(context)
-        let authority = request.head.authority ?? "localhost"
-        guard let description = TileJSON(mosaic: mosaic, in: source.status(), root: "http://\(authority)") else {
+        let root = Self.root(request)
+        guard let description = MosaicTiles(mosaic, in: source.status())?.tileJSON(root: root) else {
             throw MonitorError.notFound("no job renders the mosaic \"\(mosaic)\", so its extent is not known")
         }
         return .json(description, headers: [.accessControlAllowOrigin: "*"])
     }
 
-    private func tile(_ request: Request, _ context: MonitorContext) async throws -> Response {
+    private func service(
+        _ request: Request, _ context: MonitorContext
+    ) throws -> (service: TileService, root: String) {
         let mosaic = try mosaic(context)
-        let address = try address(context)
+        let root = Self.root(request)
+        guard let service = MosaicTiles(mosaic, in: source.status())?.service(root: root) else {
+            throw MonitorError.notFound(
+                "no job renders the mosaic \"\(mosaic)\" on the globe, so it has no place for a map server to tell")
+        }
+        return (service, root)
+    }
+
+    private static func root(_ request: Request) -> String { "http://\(request.head.authority ?? "localhost")" }
+
+    private static func xml(_ text: String) -> Response {
+        Response(
+            status: .ok,
+            headers: [
+                .contentType: "application/xml", .cacheControl: "no-cache", .accessControlAllowOrigin: "*",
+            ], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    private func tile(_ mosaic: String, _ address: Tile, _ request: Request) async throws -> Response {
         guard let tile = try await queue.run({ try source.tile(mosaic: mosaic, address) }) else {
             return Response(status: .noContent, headers: [.cacheControl: "no-cache"])
         }
@@ -52,8 +97,8 @@ struct TileRoutes {
             status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: tile.png)))
     }
 
-    private func address(_ context: MonitorContext) throws -> Tile {
-        let parts = try ["z", "x", "y"].map { try context.parameters.require($0) }
+    private func address(_ context: MonitorContext, _ names: [String]) throws -> Tile {
+        let parts = try names.map { try context.parameters.require($0) }
         guard let zoom = Int(parts[0]), let x = Int64(parts[1]), let y = Int64(parts[2]),
             (0...Canvas.maximumZoom).contains(zoom), abs(x / 2) < 1 << 40, abs(y / 2) < 1 << 40
         else {

@@ -26,11 +26,6 @@ extension CellFile {
                         file: path, reason: "a tile of zoom \(row[2] as Int64? ?? -1) does not have its checksum")
                 }
             }
-            let orphan = try Int64.fetchOne(
-                db, sql: "SELECT 1 FROM tiles NATURAL LEFT JOIN progress WHERE progress.done IS NULL LIMIT 1")
-            guard orphan == nil else {
-                throw MosaicError.damaged(file: path, reason: "it holds a tile without a record of its progress")
-            }
         }
     }
 

@@ -5,19 +5,29 @@ internal import Raster
 
 /// One SQLite file of tiles: MBTiles 1.3 (`metadata`, `tiles`, rows from the south) and a `progress` table.
 ///
+/// `images` holds each picture once, under its checksum; `tiles` is a view that joins it to `progress`.
+///
 /// The journal is a rollback journal, deleted at each commit: after a kill at any moment the file holds exactly what was
 /// committed, and it opens read-only, in a folder that cannot be written, without companions. (A WAL file would not.)
 final class CellFile: Sendable {
-    /// A tile as it is to be stored; empty data leaves no row in `tiles`.
+    /// A tile as it is to be stored; one with empty data does not appear in `tiles`.
     struct Change {
-        var tile: Tile
+        let tile: Tile
         /// Bits of the cores that are stored; for overviews, all ones.
-        var done: UInt64
-        var data: [UInt8]
+        let done: UInt64
+        let data: [UInt8]
         /// For overviews, the digest of the four children they were made from.
-        var sources: UInt64?
+        let sources: UInt64?
+        /// `Checksum.of` the data; 0 where there are none.
+        let checksum: UInt64
 
-        var checksum: UInt64 { data.isEmpty ? 0 : Checksum.of(data) }
+        init(tile: Tile, done: UInt64, data: [UInt8], sources: UInt64?) {
+            self.tile = tile
+            self.done = done
+            self.data = data
+            self.sources = sources
+            checksum = data.isEmpty ? 0 : Checksum.of(data)
+        }
     }
 
     struct Progress {
@@ -48,7 +58,7 @@ final class CellFile: Sendable {
             if case .create(let metadata) = mode { try Self.create(queue, metadata) }
             try queue.read { db in
                 let id = try Int32.fetchOne(db, sql: "PRAGMA application_id")
-                guard id == Self.applicationID, try db.tableExists("progress"), try db.tableExists("tiles") else {
+                guard id == Self.applicationID, try db.tableExists("progress"), try db.tableExists("images") else {
                     throw MosaicError.damaged(file: path, reason: "it is not a cell of tiles")
                 }
             }
@@ -73,14 +83,14 @@ final class CellFile: Sendable {
                     sql: """
                         PRAGMA application_id = \(applicationID);
                         CREATE TABLE metadata (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-                        CREATE TABLE tiles (
-                            zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL,
-                            tile_data BLOB NOT NULL);
-                        CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
                         CREATE TABLE progress (
                             zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL,
                             done INTEGER NOT NULL, checksum INTEGER NOT NULL, sources INTEGER,
                             PRIMARY KEY (zoom_level, tile_column, tile_row)) WITHOUT ROWID;
+                        CREATE INDEX progress_checksum ON progress (checksum);
+                        CREATE TABLE images (tile_id INTEGER PRIMARY KEY, tile_data BLOB NOT NULL);
+                        CREATE VIEW tiles AS SELECT zoom_level, tile_column, tile_row, tile_data
+                            FROM progress JOIN images ON tile_id = checksum;
                         """)
                 for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
                     try db.execute(sql: "INSERT INTO metadata VALUES (?, ?)", arguments: [name, value])
@@ -95,22 +105,25 @@ final class CellFile: Sendable {
         guard !changes.isEmpty else { return }
         try run {
             try queue.write { db in
+                let before = try db.cachedStatement(
+                    sql: "SELECT checksum FROM progress WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?")
                 let progress = try db.cachedStatement(sql: "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?)")
-                let insert = try db.cachedStatement(sql: "INSERT OR REPLACE INTO tiles VALUES (?, ?, ?, ?)")
+                let insert = try db.cachedStatement(sql: "INSERT OR REPLACE INTO images VALUES (?, ?)")
                 let remove = try db.cachedStatement(
-                    sql: "DELETE FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?")
+                    sql: """
+                        DELETE FROM images
+                        WHERE tile_id = ?1 AND NOT EXISTS (SELECT 1 FROM progress WHERE checksum = ?1)
+                        """)
                 for change in changes {
                     let key: [any DatabaseValueConvertible] = [change.tile.zoom, change.tile.x, change.tile.tmsRow]
+                    let checksum = Int64(bitPattern: change.checksum)
+                    let replaced = try Int64.fetchOne(before, arguments: StatementArguments(key))
                     try progress.execute(
                         arguments: StatementArguments(key) + [
-                            Int64(bitPattern: change.done), Int64(bitPattern: change.checksum),
-                            change.sources.map { Int64(bitPattern: $0) },
+                            Int64(bitPattern: change.done), checksum, change.sources.map { Int64(bitPattern: $0) },
                         ])
-                    if change.data.isEmpty {
-                        try remove.execute(arguments: StatementArguments(key))
-                    } else {
-                        try insert.execute(arguments: StatementArguments(key) + [Data(change.data)])
-                    }
+                    if !change.data.isEmpty { try insert.execute(arguments: [checksum, Data(change.data)]) }
+                    if let replaced, replaced != checksum { try remove.execute(arguments: [replaced]) }
                 }
                 if let least = changes.map(\.tile.zoom).min() {
                     try db.execute(
@@ -125,25 +138,26 @@ final class CellFile: Sendable {
 
     /// Return a tile's data and checksum, or nil where none is stored.
     ///
-    /// - Throws: `MosaicError.damaged` where the data do not have the checksum.
+    /// - Throws: `MosaicError.damaged` where the data are missing or do not have the checksum.
     func tile(_ tile: Tile) throws -> (data: [UInt8], checksum: UInt64)? {
         let found = try run {
-            try queue.read { db -> (Data, UInt64)? in
+            try queue.read { db -> (Data?, UInt64)? in
                 let statement = try db.cachedStatement(
                     sql: """
                         SELECT CAST(tile_data AS BLOB), coalesce(CAST(checksum AS INTEGER), 0)
-                        FROM tiles NATURAL JOIN progress
-                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ? AND tile_data IS NOT NULL
+                        FROM progress LEFT JOIN images ON tile_id = checksum
+                        WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?
                         """)
                 return try Row.fetchOne(statement, arguments: [tile.zoom, tile.x, tile.tmsRow]).map {
                     ($0[0], UInt64(bitPattern: $0[1]))
                 }
             }
         }
-        guard let found else { return nil }
-        let data = [UInt8](found.0)
-        guard Checksum.of(data) == found.1 else {
-            throw MosaicError.damaged(file: path, reason: "tile \(tile) does not have its checksum")
+        guard let found, found.1 != 0 else { return nil }
+        guard let data = found.0.map({ [UInt8]($0) }), Checksum.of(data) == found.1 else {
+            throw MosaicError.damaged(
+                file: path,
+                reason: "tile \(tile) \(found.0 == nil ? "is missing" : "does not have its checksum")")
         }
         return (data, found.1)
     }
@@ -163,6 +177,23 @@ final class CellFile: Sendable {
         try run {
             try queue.read { db in
                 let rows = try Row.fetchCursor(db, sql: Self.selectProgress)
+                while let row = try rows.next() { try body(Self.progress(row)) }
+            }
+        }
+    }
+
+    /// Call `body` for the tiles of one zoom under a rectangle of tiles, in no particular order.
+    func forEachProgress(zoom: Int, columns: Range<Int64>, rows: Range<Int64>, _ body: (Progress) throws -> Void) throws
+    {
+        let south = Tile(zoom: zoom, x: 0, y: rows.upperBound - 1).tmsRow
+        let north = Tile(zoom: zoom, x: 0, y: rows.lowerBound).tmsRow
+        try run {
+            try queue.read { db in
+                let rows = try Row.fetchCursor(
+                    db,
+                    sql: Self.selectProgress
+                        + " AND zoom_level = ? AND tile_column BETWEEN ? AND ? AND tile_row BETWEEN ? AND ?",
+                    arguments: [zoom, columns.lowerBound, columns.upperBound - 1, south, north])
                 while let row = try rows.next() { try body(Self.progress(row)) }
             }
         }

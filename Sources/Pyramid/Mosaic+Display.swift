@@ -40,7 +40,7 @@ extension Mosaic {
             return stored.map { TileData(png: Data($0.data), tag: $0.checksum, isFinal: true) }
         }
         guard let preview = try preview(tile), !preview.isEmpty else { return nil }
-        let png = try preview.png(effort: .fast)
+        let png = try preview.png(effort: .fast, text: tileText)
         return TileData(png: Data(png), tag: Checksum.of(png), isFinal: false)
     }
 

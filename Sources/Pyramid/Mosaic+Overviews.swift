@@ -16,26 +16,27 @@ extension Mosaic {
     func build(_ parents: [Tile], _ state: OverviewState) throws -> Int {
         try requireWritable()
         return try writeLock.withLock {
-            var stale: [(tile: Tile, sources: UInt64, pixels: RGBATile)] = []
+            var stale: [(tile: Tile, sources: UInt64)] = []
             for parent in parents where !state[parent] {
                 let sources = try Self.digest(parent.children.map { try checksum(state.level, $0) })
                 let file = try store.file(store.key(level: state.level, parent))
                 if try file?.progress(of: parent)?.sources == sources { continue }
-                let children = try parent.children.map { try pixels(level: state.level, $0) }
-                stale.append((parent, sources, LinearLight.parent(of: children)))
+                stale.append((parent, sources))
             }
-            let data = try encode(stale.map(\.pixels))
+            let made = try concurrentMap(stale.count) { [stale] index in
+                let (tile, sources) = stale[index]
+                let pixels = LinearLight.parent(of: try tile.children.map { try self.pixels(level: state.level, $0) })
+                let change = CellFile.Change(tile: tile, done: .max, data: try encode(pixels), sources: sources)
+                return (change: change, pixels: pixels)
+            }
             var groups: [CellStore.Key: [Int]] = [:]
             for index in stale.indices {
                 groups[store.key(level: state.level, stale[index].tile), default: []].append(index)
             }
             for (key, members) in groups {
-                try store.file(key, creating: true)?.write(
-                    members.map {
-                        CellFile.Change(tile: stale[$0].tile, done: .max, data: data[$0], sources: stale[$0].sources)
-                    })
+                try store.file(key, creating: true)?.write(members.map { made[$0].change })
                 for index in members {
-                    cache.put(stale[index].pixels, for: TileCache.Key(level: key.level, tile: stale[index].tile))
+                    cache.put(made[index].pixels, for: TileCache.Key(level: key.level, tile: stale[index].tile))
                 }
             }
             for parent in parents { state[parent] = true }

@@ -1,5 +1,4 @@
 public import Canvas
-internal import Dispatch
 internal import Foundation
 public import Raster
 
@@ -133,8 +132,10 @@ extension Mosaic {
 
     /// Encode drafts, on all processors, and write them, one transaction per cell file.
     private func commit(_ drafts: [Draft]) throws {
-        let changes = try encode(drafts.map(\.pixels)).enumerated().map { index, data in
-            CellFile.Change(tile: drafts[index].tile, done: drafts[index].done, data: data, sources: nil)
+        let changes = try concurrentMap(drafts.count) { index in
+            let draft = drafts[index]
+            return CellFile.Change(
+                tile: draft.tile, done: draft.done, data: try encode(draft.pixels), sources: nil)
         }
         var groups: [(key: CellStore.Key, members: [Int])] = []
         var places: [CellStore.Key: Int] = [:]
@@ -154,27 +155,6 @@ extension Mosaic {
             for index in members {
                 cache.put(drafts[index].pixels, for: TileCache.Key(level: key.level, tile: drafts[index].tile))
             }
-        }
-    }
-
-    /// Return the PNG of each tile; empty where a tile holds no data.
-    func encode(_ tiles: [RGBATile]) throws -> [[UInt8]] {
-        let results = Results(count: tiles.count)
-        DispatchQueue.concurrentPerform(iterations: tiles.count) { index in
-            results.set(index, Result { tiles[index].isEmpty ? [] : try tiles[index].png(effort: effort) })
-        }
-        return try results.values.map { try $0.get() }
-    }
-
-    /// Results of a parallel loop; `@unchecked Sendable` because a lock guards them.
-    private final class Results: @unchecked Sendable {
-        private let lock = NSLock()
-        private(set) var values: [Result<[UInt8], any Error>]
-
-        init(count: Int) { values = Array(repeating: .success([]), count: count) }
-
-        func set(_ index: Int, _ value: Result<[UInt8], any Error>) {
-            lock.withLock { values[index] = value }
         }
     }
 

@@ -38,6 +38,8 @@ public final class Mosaic: @unchecked Sendable {
 
     /// How much time PNG encoding takes; the pixels are the same.
     let effort: PNG.Effort
+    /// The job's digest, in every tile.
+    let tileText: PNG.Text
 
     /// Create a mosaic, or open one to go on with it.
     ///
@@ -63,6 +65,7 @@ public final class Mosaic: @unchecked Sendable {
             try Self.write(job, to: directory)
             description = job
         }
+        tileText = Self.tileText(description)
         isWritable = true
         cache = TileCache(capacity: cachedTiles)
         store = CellStore(
@@ -82,11 +85,21 @@ public final class Mosaic: @unchecked Sendable {
             throw MosaicError.notAMosaic(directory: directory.path, reason: "it holds no mosaic.json")
         }
         description = stored
+        tileText = Self.tileText(stored)
         isWritable = false
         cache = TileCache(capacity: cachedTiles)
         store = CellStore(
             directory: directory, canvas: stored.canvas, isWritable: false, title: directory.lastPathComponent)
         (done, damaged) = try Self.scan(store, stored)
+    }
+
+    private static func tileText(_ description: MosaicDescription) -> PNG.Text {
+        PNG.Text(keyword: "Job", value: description.digest)
+    }
+
+    /// Return the PNG of a tile; empty where it holds no data.
+    func encode(_ tile: RGBATile) throws -> [UInt8] {
+        tile.isEmpty ? [] : try tile.png(effort: effort, text: tileText)
     }
 
     // MARK: - Progress

@@ -1,5 +1,6 @@
 public import Canvas
 internal import Foundation
+internal import Raster
 
 /// What the pixels of a mosaic are a function of, beside their coordinates: model digest, sampler, noise mode, base
 /// digest, seed, degradation …
@@ -30,7 +31,7 @@ public struct MosaicIdentity: Hashable, Sendable, Codable {
 /// The contents of `mosaic.json`.
 public struct MosaicDescription: Hashable, Sendable, Codable {
     /// The version of the directory's layout that this code writes.
-    public static let currentFormat = 1
+    public static let currentFormat = 2
 
     public var format = Self.currentFormat
     public var canvas: Canvas
@@ -45,6 +46,16 @@ public struct MosaicDescription: Hashable, Sendable, Codable {
         self.levels = levels
         self.identity = identity
         self.about = about
+    }
+
+    /// The SHA-256, in hexadecimal, of whatever the pixels are a function of: canvas, levels and identity.
+    public var digest: String {
+        var essential = self
+        essential.about = [:]
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // A description holds nothing that JSON cannot: it was read from JSON, or is about to be written as such.
+        return (try? encoder.encode(essential)).map { Checksum.hex([UInt8]($0)) } ?? ""
     }
 
     /// Throw `MosaicError.mismatch` for the first key in which `job` differs.

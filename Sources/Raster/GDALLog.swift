@@ -39,5 +39,9 @@ final class GDALLog {
         return (try withExtendedLifetime(log) { try body() }, log)
     }
 
-    private static let registered: Void = GDALAllRegister()
+    /// GDAL's own default for its cache of blocks is a twentieth of the machine's memory.
+    private static let registered: Void = {
+        GDALAllRegister()
+        if CPLGetConfigOption("GDAL_CACHEMAX", nil) == nil { GDALSetCacheMax64(96 << 20) }
+    }()
 }

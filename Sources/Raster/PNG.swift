@@ -4,10 +4,10 @@ internal import CPNG
 public enum PNG {
     /// How much time to spend on fewer bytes; the pixels are the same.
     public enum Effort: String, Sendable, CaseIterable, Codable {
-        /// zlib level 1, run lengths only, filters Sub and Up.
+        /// zlib level 1, run lengths only, filter Sub: noise 14 % faster and 1 % larger, smooth pictures a third larger.
         case fast
         /// zlib level 6, run lengths only, filters Sub and Up: within 4 % of the usual size in a tenth of the time.
-        case standard
+        case standard = "default"
         /// zlib level 9 with full matching and every filter.
         case small
     }
@@ -41,13 +41,26 @@ public enum PNG {
         }
     }
 
+    /// A keyword (1 … 79 Latin-1 characters) and a value for one tEXt chunk.
+    public struct Text: Sendable, Hashable {
+        public var keyword: String
+        public var value: String
+
+        public init(keyword: String, value: String) {
+            self.keyword = keyword
+            self.value = value
+        }
+    }
+
     /// Encode a picture.
     ///
-    /// - Parameter text: A keyword (1 … 79 Latin-1 characters) and a value for one tEXt chunk.
     /// - Throws: `RasterError.png` where sizes and bytes disagree or memory runs out.
-    public static func encode(
-        _ picture: Picture, effort: Effort = .standard, text: (keyword: String, value: String)? = nil
-    ) throws -> [UInt8] {
+    public static func encode(_ picture: Picture, effort: Effort = .standard, text: Text? = nil) throws -> [UInt8] {
+        try encode(picture, palette: [], effort: effort, text: text)
+    }
+
+    /// Encode a picture; with a palette of RGB triples, its one channel is an index.
+    static func encode(_ picture: Picture, palette: [UInt8], effort: Effort, text: Text?) throws -> [UInt8] {
         let (area, overflow) = picture.width.multipliedReportingOverflow(by: picture.height)
         guard picture.width > 0, picture.height > 0, !overflow, area < 1 << 40, (1...4).contains(picture.channels),
             picture.width < 1 << 31, picture.height < 1 << 31, area * picture.channels == picture.pixels.count
@@ -57,15 +70,36 @@ public enum PNG {
         }
         var out: UnsafeMutablePointer<UInt8>?
         var size = 0
-        let level: Int32 = effort == .fast ? 1 : effort == .standard ? 6 : 9
-        let full = effort == .small
-        try checked { message in
-            tessera_png_encode(
-                picture.pixels, UInt32(picture.width), UInt32(picture.height), Int32(picture.channels), level,
-                full ? 0 : 1, full ? 1 : 0, text?.keyword, text?.value, &out, &size, message)
+        try withOptionalCString(text?.keyword) { keyword in
+            try withOptionalCString(text?.value) { value in
+                try palette.withUnsafeBufferPointer { colours in
+                    var settings = tessera_png_settings()
+                    settings.level = effort == .fast ? 1 : effort == .standard ? 6 : 9
+                    settings.run_lengths = effort == .small ? 0 : 1
+                    settings.filters =
+                        effort == .fast
+                        ? TESSERA_PNG_SUB : effort == .standard ? TESSERA_PNG_SUB_UP : TESSERA_PNG_ALL_FILTERS
+                    settings.palette = palette.isEmpty ? nil : colours.baseAddress
+                    settings.colours = Int32(palette.count / 3)
+                    settings.keyword = keyword
+                    settings.text = value
+                    try checked { message in
+                        tessera_png_encode(
+                            picture.pixels, UInt32(picture.width), UInt32(picture.height), Int32(picture.channels),
+                            &settings, &out, &size, message)
+                    }
+                }
+            }
         }
         defer { tessera_png_free(out) }
         return [UInt8](UnsafeBufferPointer(start: out, count: size))
+    }
+
+    private static func withOptionalCString(
+        _ text: String?, _ body: (UnsafePointer<CChar>?) throws -> Void
+    ) rethrows {
+        guard let text else { return try body(nil) }
+        try text.withCString(body)
     }
 
     /// Decode a picture; palettes and small depths are expanded, 16 bits scaled to 8.
@@ -94,43 +128,6 @@ public enum PNG {
         if failed {
             let text = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
             throw RasterError.png(String(decoding: text, as: UTF8.self))
-        }
-    }
-}
-
-extension RGBATile {
-    /// Encode the tile: RGB where every pixel is opaque, RGBA otherwise.
-    public func png(effort: PNG.Effort = .standard) throws -> [UInt8] {
-        let picture =
-            isOpaque
-            ? PNG.Picture(width: Self.side, height: Self.side, channels: 3, pixels: rgb())
-            : PNG.Picture(width: Self.side, height: Self.side, channels: 4, pixels: pixels)
-        return try PNG.encode(picture, effort: effort)
-    }
-
-    /// Decode a tile.
-    ///
-    /// - Throws: `RasterError.png` where the data is damaged or not 256 × 256.
-    public init(png data: [UInt8]) throws {
-        let picture = try PNG.decode(data, maximumPixels: Self.side * Self.side)
-        guard picture.width == Self.side, picture.height == Self.side else {
-            throw RasterError.png("a tile is 256×256, not \(picture.width)×\(picture.height)")
-        }
-        self.init(pixels: picture.rgba())
-    }
-
-    /// Return the colours without alpha.
-    public func rgb() -> [UInt8] {
-        let count = Self.side * Self.side
-        return [UInt8](unsafeUninitializedCapacity: count * 3) { out, size in
-            pixels.withUnsafeBufferPointer { source in
-                for index in 0..<count {
-                    out[3 * index] = source[4 * index]
-                    out[3 * index + 1] = source[4 * index + 1]
-                    out[3 * index + 2] = source[4 * index + 2]
-                }
-            }
-            size = count * 3
         }
     }
 }

@@ -121,7 +121,6 @@ import Testing
         #expect(status == 0, "\(text)")
         let file = try #require(cells(out, level: 2).first)
         let zoom = "(SELECT max(zoom_level) FROM progress)"
-        let pick = "(SELECT rowid FROM tiles WHERE zoom_level = \(zoom) ORDER BY tile_column, tile_row"
         try Daemon.succeed(
             "sqlite3",
             [
@@ -129,8 +128,8 @@ import Testing
                 """
                 CREATE TEMP TABLE lie AS SELECT * FROM tiles NATURAL JOIN progress WHERE zoom_level = \(zoom)
                     ORDER BY tile_column, tile_row LIMIT 1;
-                CREATE TEMP TABLE victim AS SELECT * FROM tiles WHERE rowid = \(pick) LIMIT 1 OFFSET 2);
-                UPDATE tiles SET tile_data = (SELECT tile_data FROM lie) WHERE rowid = \(pick) LIMIT 1 OFFSET 2);
+                CREATE TEMP TABLE victim AS SELECT * FROM tiles WHERE zoom_level = \(zoom)
+                    ORDER BY tile_column, tile_row LIMIT 1 OFFSET 2;
                 UPDATE progress SET checksum = (SELECT checksum FROM lie)
                     WHERE zoom_level = \(zoom) AND (tile_column, tile_row) IN (SELECT tile_column, tile_row FROM victim);
                 """,

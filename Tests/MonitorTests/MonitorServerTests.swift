@@ -119,6 +119,44 @@ import Testing
         }
     }
 
+    @Test func mapServersFindTheMosaic() async throws {
+        try await serving(try FakeSource()) { port in
+            let wmts = try HTTPConnection.request(port: port, "GET", "/tiles/-/WMTSCapabilities.xml")
+            #expect(wmts.status == 200 && wmts.headers["content-type"] == "application/xml")
+            let link = "http://127.0.0.1:\(port)/tiles/-/{TileMatrix}/{TileCol}/{TileRow}.png?v="
+            #expect(wmts.body.contains(link))
+            // Pixels 67840, 46592 with size 1024 × 768 of zoom 9.
+            for (zoom, column, row) in [(9, 265...268, 182...184), (8, 132...134, 91...92), (5, 16...16, 11...11)] {
+                #expect(
+                    wmts.body.contains(
+                        "<TileMatrix>\(zoom)</TileMatrix><MinTileRow>\(row.lowerBound)</MinTileRow>"
+                            + "<MaxTileRow>\(row.upperBound)</MaxTileRow><MinTileCol>\(column.lowerBound)</MinTileCol>"
+                            + "<MaxTileCol>\(column.upperBound)</MaxTileCol>"))
+            }
+            let gdal = try HTTPConnection.request(port: port, "GET", "/tiles/-/tms.xml")
+            #expect(gdal.body.contains("http://127.0.0.1:\(port)/tiles/-/${z}/${x}/${y}.png?v="))
+            #expect(try HTTPConnection.request(port: port, "GET", "/tiles/x/tms.xml").status == 404)
+        }
+    }
+
+    @Test func theOnlyMosaicNeedsNoName() async throws {
+        let source = try FakeSource()
+        source.edit {
+            $0.tiles[" 9/265/182"] = MonitorTile(png: Array("tile".utf8), isFinal: true, checksum: 0xcd)
+        }
+        try await serving(source) { port in
+            let there = try HTTPConnection.request(port: port, "GET", "/tiles/9/265/182.png")
+            let missing = try HTTPConnection.request(port: port, "GET", "/tiles/9/265/183.png")
+            let wrong = try HTTPConnection.request(port: port, "GET", "/tiles/31/0/0.png")
+            #expect(there.body == "tile" && missing.status == 204 && wrong.status == 400)
+        }
+        let several = try FakeSource(mosaics: ["a", "b"])
+        try await serving(several) { port in
+            let unclear = try HTTPConnection.request(port: port, "GET", "/tiles/9/265/182.png")
+            #expect(unclear.status == 404)
+        }
+    }
+
     @Test func aJobMayLeaveOutAllButItsLevels() async throws {
         let source = try FakeSource()
         try await serving(source) { port in

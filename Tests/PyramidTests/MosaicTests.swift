@@ -159,9 +159,9 @@ import Testing
         let queue = try DatabaseQueue(path: cell.path)
         try queue.inDatabase { db in
             try db.execute(sql: "PRAGMA cache_size = 1; PRAGMA cache_spill = ON; BEGIN IMMEDIATE")
-            try db.execute(sql: "DELETE FROM tiles; DELETE FROM progress")
+            try db.execute(sql: "DELETE FROM images; DELETE FROM progress")
             for index in 0..<200 {
-                try db.execute(sql: "INSERT INTO tiles VALUES (7, ?, 1, zeroblob(40000))", arguments: [index])
+                try db.execute(sql: "INSERT INTO images VALUES (?, zeroblob(40000))", arguments: [index])
             }
             try #require(FileManager.default.fileExists(atPath: cell.path + "-journal"))
             let copy = scratch.folder("copy/levels/1")
@@ -199,7 +199,10 @@ import Testing
         let database = try DatabaseQueue(path: file.path)
         try database.write {
             try $0.execute(
-                sql: "UPDATE tiles SET tile_data = zeroblob(length(tile_data)) WHERE tile_column = ? AND tile_row = ?",
+                sql: """
+                    UPDATE images SET tile_data = zeroblob(length(tile_data))
+                    WHERE tile_id = (SELECT checksum FROM progress WHERE tile_column = ? AND tile_row = ?)
+                    """,
                 arguments: [tile.x, tile.tmsRow])
         }
         try database.close()
@@ -226,7 +229,10 @@ import Testing
         let database = try DatabaseQueue(path: file.path)
         try database.write {
             try $0.execute(
-                sql: "UPDATE tiles SET tile_data = X'00' WHERE tile_column = ?",
+                sql: """
+                    UPDATE images SET tile_data = X'00'
+                    WHERE tile_id IN (SELECT checksum FROM progress WHERE tile_column = ?)
+                    """,
                 arguments: [mosaic.canvas.tile(of: lost).x])
         }
         try database.close()

@@ -67,6 +67,46 @@ import Testing
         #expect(try RGBATile(png: holed.png()) == holed)
     }
 
+    private func tile(_ colour: (Int, Int) -> (UInt8, UInt8, UInt8)) -> RGBATile {
+        RGBATile(
+            pixels: (0..<256 * 256).flatMap { index -> [UInt8] in
+                let (r, g, b) = colour(index % 256, index / 256)
+                return [r, g, b, 255]
+            })
+    }
+
+    /// The colour type and bit depth of a PNG's header.
+    private func form(_ data: [UInt8]) -> [UInt8] { [data[25], data[24]] }
+
+    @Test(arguments: PNG.Effort.allCases)
+    func fewColoursBecomeAPaletteAndGreyIsGrey(effort: PNG.Effort) throws {
+        let cases: [(RGBATile, [UInt8])] = [
+            (tile { _, _ in (10, 60, 120) }, [3, 1]),
+            (tile { x, _ in x < 9 ? (1, 2, 3) : (4, 5, 6) }, [3, 1]),
+            (tile { x, y in (UInt8((x * 7 + y) % 4), 9, 9) }, [3, 2]),
+            (tile { x, y in (UInt8((x * 7 + y) % 16), 200, 0) }, [3, 4]),
+            (tile { x, y in (noise(x, y, 0) / 3, 200, 0) }, [3, 8]),
+            (tile { x, y in (noise(x, y, 0), noise(x, y, 0), noise(x, y, 0)) }, [0, 8]),
+            (tile { x, y in (noise(x, y, 0), noise(x, y, 1), noise(x, y, 2)) }, [2, 8]),
+        ]
+        for (tile, expected) in cases {
+            let data = try tile.png(effort: effort)
+            #expect(form(data) == expected)
+            #expect(try RGBATile(png: data) == tile)
+            #expect(try tile.png(effort: effort) == data)
+        }
+        #expect(try cases[0].0.png(effort: effort).count < 200)
+    }
+
+    @Test func otherProgramsReadPalettes() throws {
+        let scratch = try Scratch()
+        let tile = tile { x, y in (UInt8((x + y) % 7), UInt8(x % 2), 7) }
+        try write(tile.png(text: PNG.Text(keyword: "Job", value: "0")), scratch.path("p.png"))
+        try run("gdal_translate", ["-q", "-expand", "rgb", "-of", "PNG", scratch.path("p.png"), scratch.path("q.png")])
+        let expanded = try #require(contents(scratch.path("q.png")))
+        #expect(try PNG.decode(expanded).pixels == tile.rgb())
+    }
+
     @Test func readsWhatOtherProgramsWrite() throws {
         let scratch = try Scratch()
         let source = try scratch.pixmap("a.ppm", width: 20, height: 10) { noise($0, $1, $2) }
@@ -79,7 +119,7 @@ import Testing
 
     @Test func otherProgramsReadTheText() throws {
         let scratch = try Scratch()
-        let data = try PNG.encode(picture(3), text: ("Job", "4711"))
+        let data = try PNG.encode(picture(3), text: PNG.Text(keyword: "Job", value: "4711"))
         try write(data, scratch.path("t.png"))
         #expect(try run("gdalinfo", [scratch.path("t.png")]).contains("Job=4711"))
     }
