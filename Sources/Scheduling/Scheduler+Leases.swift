@@ -129,26 +129,29 @@ extension Scheduler {
     /// Break with workers that are silent or whose computation stands still, and withdraw leases that never end.
     mutating func expire(at now: Instant, _ actions: inout [Action]) {
         var lost: [WorkerID: String] = [:]
-        var hung: [WorkerID: JobID] = [:]
         for (id, worker) in workers where now - worker.lastHeard > policy.silence {
             lost[id] = "nothing heard for \(now - worker.lastHeard)"
         }
         var limits: [JobID: (progress: Duration, age: Duration)] = [:]
         var endless: [Active] = []
+        var stalled: [WorkerID: Active] = [:]
         for active in leases.values {
             let id = active.lease.job
             let limit = limits[id] ?? limit(of: id)
             limits[id] = limit
             if now - active.lastProgress > limit.progress {
-                lost[active.lease.worker] =
-                    "lease \(active.lease.id) made no progress for \(now - active.lastProgress)"
-                hung[active.lease.worker] = id
+                // A dictionary's order is nobody's: of several, the oldest lease is blamed.
+                let known = stalled[active.lease.worker]
+                if known.map({ active.lease.id < $0.lease.id }) ?? true { stalled[active.lease.worker] = active }
             } else if now - active.granted > max(limit.age, age(of: active.lease.worker)) {
                 endless.append(active)
             }
         }
+        for (id, active) in stalled {
+            lost[id] = "lease \(active.lease.id) made no progress for \(now - active.lastProgress)"
+        }
         for (id, reason) in lost.sorted(by: { $0.key < $1.key }) {
-            if let job = hung[id] { strike(id, for: job, "it hangs: \(reason)", &actions) }
+            if let job = stalled[id]?.lease.job { strike(id, for: job, "it hangs: \(reason)", &actions) }
             release(worker: id, at: now, &actions)
             actions.append(.dismiss(id, reason: reason))
         }
